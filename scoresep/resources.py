@@ -10,8 +10,8 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 
-# A wheel carries the folder inside the package; in a checkout it lies beside it. The wheel's place comes first,
-# since beside an installed package "resources" would be a stranger's.
+# A wheel carries the folder inside the package; in a checkout it lies beside it. The wheel's place comes
+# first, since a "resources" beside an installed package would be a stranger's.
 _FOLDERS = (_PACKAGE / "_resources", _PACKAGE.parent / "resources")
 
 
