@@ -1,0 +1,162 @@
+"""The time map: which frame of the recording every position of the performance path falls on.
+
+It is a strictly rising, piecewise linear map through sync points. Those placed by hand are never moved by the program.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scoresep.model.arrays import ArrayEquality, frozen
+from scoresep.model.timebase import SAME_QUARTER
+
+
+@dataclass(frozen=True)
+class SyncPoint:
+    """One position of the performance path joined to one frame.
+
+    The musical side is kept as measure, occurrence and beat (not as quarters), so that the point survives when
+    another repeat is taken or a corrected score replaces the present one.
+
+    Attributes
+    ----------
+    measure_index, occurrence : int
+        Measure of the score from 0; the how manieth time it is played, from 1.
+    beat : float
+        In the metre's unit, from 1.
+    frame : int
+    is_by_hand : bool
+        Placed by a person, not by the program.
+    """
+
+    measure_index: int
+    occurrence: int
+    beat: float
+    frame: int
+    is_by_hand: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class TimeMap(ArrayEquality):
+    """A strictly rising map between quarters of the performance path and frames.
+
+    Attributes
+    ----------
+    quarter : ndarray [shape=(points,)], float64
+        Strictly rising by more than `SAME_QUARTER`; at least two points.
+    frame : ndarray [shape=(points,)], int64
+        Strictly rising.
+    is_by_hand : ndarray [shape=(points,)], bool
+        Which of the points a person has placed.
+
+    Raises
+    ------
+    ValueError
+        If the points do not rise.
+    """
+
+    quarter: NDArray[np.float64]
+    frame: NDArray[np.int64]
+    is_by_hand: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "quarter", frozen(self.quarter, np.float64))
+        object.__setattr__(self, "frame", frozen(self.frame, np.int64))
+        object.__setattr__(self, "is_by_hand", frozen(self.is_by_hand, np.bool_))
+        if not len(self.quarter) == len(self.frame) == len(self.is_by_hand) >= 2:
+            raise ValueError("a time map needs at least two points, each with quarter, frame and origin")
+        if not (np.all(np.diff(self.quarter) > SAME_QUARTER) and np.all(np.diff(self.frame) > 0)):
+            raise ValueError("quarters and frames of a time map must rise strictly")
+
+    def quarters_to_frames(self, quarters: ArrayLike) -> NDArray[np.int64]:
+        """Convert positions in quarters to the nearest frames; beyond the ends the nearest stretch's tempo goes on.
+
+        Returns
+        -------
+        frames : ndarray, int64
+            Of the shape of `quarters`; may lie outside the recording.
+        """
+        x = np.asarray(quarters, np.float64)
+        return np.rint(_extrapolated(x, self.quarter, self.frame.astype(np.float64))).astype(np.int64)
+
+    def frames_to_quarters(self, frames: ArrayLike) -> NDArray[np.float64]:
+        """Convert frames to positions in quarters, of the shape of `frames`."""
+        return _extrapolated(np.asarray(frames, np.float64), self.frame.astype(np.float64), self.quarter)
+
+    def quarter_to_frame(self, quarter: float) -> int:
+        """Convert one position in quarters to the nearest frame."""
+        return int(self.quarters_to_frames(quarter))
+
+    def frame_to_quarter(self, frame: float) -> float:
+        """Convert one frame to its position in quarters."""
+        return float(self.frames_to_quarters(frame))
+
+
+def _extrapolated(x: NDArray[np.float64], xs: NDArray[np.float64], ys: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Interpolate linearly, with the slope of the first and last stretch beyond the ends."""
+    y = np.interp(x, xs, ys)
+    y = np.where(x < xs[0], ys[0] + (x - xs[0]) * (ys[1] - ys[0]) / (xs[1] - xs[0]), y)
+    return np.where(x > xs[-1], ys[-1] + (x - xs[-1]) * (ys[-1] - ys[-2]) / (xs[-1] - xs[-2]), y)
+
+
+def rising_time_map(quarter: ArrayLike, frame: ArrayLike, is_by_hand: ArrayLike | None = None) -> TimeMap:
+    """Make a time map of points that may be unordered, doubled or contradictory.
+
+    Points by hand are all kept (they must rise among themselves). Of the others, the largest set that rises strictly
+    between their neighbours by hand is kept.
+
+    Parameters
+    ----------
+    quarter, frame : array_like [shape=(points,)]
+    is_by_hand : array_like of bool [shape=(points,)], optional
+        All False by default.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two points remain or the points by hand do not rise.
+    """
+    q, f = np.asarray(quarter, np.float64), np.rint(np.asarray(frame, np.float64)).astype(np.int64)
+    hand = np.zeros(len(q), np.bool_) if is_by_hand is None else np.asarray(is_by_hand, np.bool_)
+    order = np.lexsort((f, ~hand, q))
+    kept: list[int] = []
+    bounds = [-1, *np.flatnonzero(hand[order]).tolist(), len(order)]
+    for left, right in pairwise(bounds):
+        if left >= 0:
+            kept.append(int(order[left]))
+        low = (q[order[left]], f[order[left]]) if left >= 0 else (-np.inf, -np.inf)
+        high = (q[order[right]], f[order[right]]) if right < len(order) else (np.inf, np.inf)
+        inner = [int(i) for i in order[left + 1 : right]]
+        inside = [i for i in inner if low[0] + SAME_QUARTER < q[i] < high[0] - SAME_QUARTER and low[1] < f[i] < high[1]]
+        kept.extend(_longest_rising(inside, q, f))
+    return TimeMap(q[kept], f[kept], hand[kept])
+
+
+def _longest_rising(indices: list[int], q: NDArray[np.float64], f: NDArray[np.int64]) -> list[int]:
+    """Pick the longest subsequence of `indices` (sorted by quarter) in which quarters and frames rise strictly."""
+    single: list[int] = []
+    for i in indices:  # of points at the same quarter the first (earliest) stands for all
+        if not single or q[i] > q[single[-1]] + SAME_QUARTER:
+            single.append(i)
+    tails: list[int] = []
+    tail_frames: list[int] = []
+    previous: dict[int, int | None] = {}
+    for i in single:
+        at = bisect_left(tail_frames, int(f[i]))
+        previous[i] = tails[at - 1] if at else None
+        if at == len(tails):
+            tails.append(i)
+            tail_frames.append(int(f[i]))
+        else:
+            tails[at], tail_frames[at] = i, int(f[i])
+    chain: list[int] = []
+    at_point: int | None = tails[-1] if tails else None
+    while at_point is not None:
+        chain.append(at_point)
+        at_point = previous[at_point]
+    return chain[::-1]
