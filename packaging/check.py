@@ -17,9 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 # import-linter has no `python -m` and its script may not be on PATH
-LINT_IMPORTS = (
-    "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
-)
+LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
 
 STEPS: dict[str, list[str]] = {
     "format": ["-m", "ruff", "format", "--check", "--quiet", "."],
@@ -32,7 +30,7 @@ STEPS: dict[str, list[str]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the steps and return the exit code."""
-    parser = argparse.ArgumentParser(description="Format, lint, types, import contracts and tests.")
+    parser = argparse.ArgumentParser(allow_abbrev=False, description="Run the checks.")
     parser.add_argument("--only", choices=list(STEPS), action="append", help="run this step; may be repeated")
     options, pytest_arguments = parser.parse_known_args(arguments)
     environment = dict(os.environ)
@@ -50,9 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         if status:
             failed.append(step)
         if not is_tests:  # pytest says its own time
-            print(
-                f"{step} {'failed' if status else 'passed'} in {time.monotonic() - start_s:.1f} s", flush=True
-            )
+            print(f"{step} {'failed' if status else 'passed'} in {time.monotonic() - start_s:.1f} s", flush=True)
     return 1 if failed else 0
 
 

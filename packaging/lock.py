@@ -1,7 +1,8 @@
 """Write lock.txt and lock-dev.txt anew: the exact versions that were tested together.
 
 ``python3.11 packaging/lock.py`` resolves pyproject.toml in an empty environment on Linux and writes down
-what came out. Run it when a dependency changes, then the tests, then commit both files.
+what came out. Run it when a dependency changes, then the tests, then commit both files. Versions that should
+not be the newest are named on the command line: ``python3.11 packaging/lock.py torch==2.13.0``.
 """
 
 from __future__ import annotations
@@ -41,14 +42,20 @@ def write(path: Path, what: str, pins: dict[str, str], first: str = "") -> None:
     path.write_text(HEAD.format(what=what) + first + "".join(lines), encoding="utf-8")
 
 
-def main() -> int:
-    """Resolve, first what people need, then what developers need on top, and write both files."""
+def main(chosen: list[str]) -> int:
+    """Resolve, first what people need, then what developers need on top, and write both files.
+
+    Parameters
+    ----------
+    chosen : list of str
+        Requirements that hold beside those of pyproject.toml.
+    """
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         python = Path(folder) / "bin" / "python"
-        subprocess.run([python, "-m", "pip", "install", *BUILD, str(ROOT)], check=True)
+        subprocess.run([python, "-m", "pip", "install", *BUILD, *chosen, str(ROOT)], check=True)
         runtime = frozen(python)
-        subprocess.run([python, "-m", "pip", "install", f"{ROOT}[dev]"], check=True)
+        subprocess.run([python, "-m", "pip", "install", *chosen, f"{ROOT}[dev]"], check=True)
         everything = frozen(python)
     moved = [name for name, pin in runtime.items() if everything[name] != pin]
     if moved:
@@ -61,4 +68,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,94 @@
+"""The shape of the code: what starting loads, how long it takes, how large files and functions grow.
+
+Who imports whom is held by the import contracts in pyproject.toml, which packaging/check.py runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import scoresep
+from scoresep import resources
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted(path for folder in ("scoresep", "packaging", "tests") for path in (ROOT / folder).rglob("*.py"))
+
+FILE_LINES = 450
+FUNCTION_LINES = 60  # without the docstring
+IMPORT_S = 0.3
+
+HEAVY = ("torch", "PySide6", "pyqtgraph", "music21", "librosa", "numba")
+
+
+def run_python(code: str) -> str:
+    """Run a few lines in a fresh interpreter and return what they print."""
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def long_functions(source: str) -> Iterator[tuple[str, int]]:
+    """Yield the name and length of every function that is too long, docstrings not counted."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            has_docstring = ast.get_docstring(node) is not None
+            body = node.body[1:] if has_docstring else node.body
+            lines = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+            if lines > FUNCTION_LINES:
+                yield node.name, lines
+
+
+def test_files_stay_readable() -> None:
+    counts = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert {name: lines for name, lines in counts.items() if lines > FILE_LINES} == {}
+
+
+def test_functions_stay_readable() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {name} has {lines} lines"
+        for path in SOURCES
+        for name, lines in long_functions(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("length, is_long", [(FUNCTION_LINES, False), (FUNCTION_LINES + 1, True)])
+def test_the_measure_of_functions_leaves_docstrings_out(length: int, is_long: bool) -> None:
+    source = 'def f():\n    """One.\n\n    Two.\n    """\n' + "    x = 1\n" * length
+    assert bool(list(long_functions(source))) is is_long
+
+
+@pytest.mark.parametrize("module", ["scoresep", "scoresep.cli", "scoresep.__main__"])
+def test_starting_loads_nothing_heavy(module: str) -> None:
+    printed = run_python(f"import {module}, sys, json; print(json.dumps(sorted(sys.modules)))")
+    assert set(json.loads(printed)) & set(HEAVY) == set()
+
+
+def test_import_is_quick() -> None:
+    code = "import time; start_s = time.perf_counter(); import scoresep; print(time.perf_counter() - start_s)"
+    best_s = min(float(run_python(code)) for _ in range(5))
+    assert best_s < IMPORT_S
+
+
+def test_version_has_one_source() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "version" not in project
+    assert scoresep.__version__.count(".") == 2
+
+
+def test_resources_are_found_by_their_name() -> None:
+    assert resources.resource_path("demo").is_dir()
+    with pytest.raises(FileNotFoundError, match="no-such-file"):
+        resources.resource_path("no-such-file")
+
+
+def test_packaging_folder_never_hides_the_library_of_that_name() -> None:
+    # The folder lies on the path of whoever starts Python here; as a package it would hide PyPI's `packaging`.
+    assert not (ROOT / "packaging" / "__init__.py").exists()
+    assert "site-packages" in run_python("import packaging; print(packaging.__file__)")
