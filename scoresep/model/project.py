@@ -1,4 +1,4 @@
-"""The project: all that a person has opened, decided and made, as one immutable value; and the one reversible change."""
+"""The project: all that a person has opened, decided and made, as one immutable value; and the reversible change."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scoresep.model.audio import Recording
 from scoresep.model.path import PathChoices, unfold
 from scoresep.model.score import Instrument, PerformancePath, Score, UnfoldedScore
 from scoresep.model.segments import Activity
+from scoresep.model.timemap import SyncPoint
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,8 @@ class Project:
     path : PerformancePath or None
     alignment, pending_alignment : Alignment or None
         The present one, and a new automatic one that waits to be accepted or rejected.
+    hand_points : tuple of SyncPoint
+        Sync points placed by hand. They outlive alignments: every new one goes through them.
     activities : tuple of Activity or None
         One for each part; None until segmented.
     parts : tuple of PartSettings
@@ -170,6 +173,7 @@ class Project:
     path: PerformancePath | None = None
     alignment: Alignment | None = None
     pending_alignment: Alignment | None = None
+    hand_points: tuple[SyncPoint, ...] = ()
     activities: tuple[Activity, ...] | None = None
     parts: tuple[PartSettings, ...] = ()
     mixer: Mixer = Mixer()
