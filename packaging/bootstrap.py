@@ -206,7 +206,7 @@ def install(environment: Path, lock: Path, extra: str, torch_index: str) -> None
     locked_torch = next(line for line in (PACKAGING / "lock.txt").read_text().split() if line.startswith("torch=="))
     if torch_index and not pip(environment, "--no-deps", "--index-url", torch_index, locked_torch):
         raise SetupError(f"{locked_torch} could not be installed from {torch_index}; check the address.")
-    if not pip(environment, "--quiet", "-r", str(lock)):
+    if not pip(environment, "--quiet", "--use-pep517", "-r", str(lock)):
         here = (sys.platform, platform.machine(), sys.version_info[:2])
         if here == ("linux", "x86_64", OLDEST_PYTHON):  # where every locked version is known to exist
             raise SetupError("The packages could not be installed; check the network and look at the lines above.")
