@@ -139,14 +139,13 @@ def rising_time_map(quarter: ArrayLike, frame: ArrayLike, is_by_hand: ArrayLike 
 
 def _longest_rising(indices: list[int], q: NDArray[np.float64], f: NDArray[np.int64]) -> list[int]:
     """Pick the longest subsequence of `indices` (sorted by quarter) in which quarters and frames rise strictly."""
-    single: list[int] = []
-    for i in indices:  # of points at the same quarter the first (earliest) stands for all
-        if not single or q[i] > q[single[-1]] + SAME_QUARTER:
-            single.append(i)
+    # Of points at the same quarter, falling frames let the chain take one at most.
+    group = np.cumsum([False, *(np.diff(q[indices]) > SAME_QUARTER)]) if indices else np.zeros(0)
+    ordered = [indices[i] for i in np.lexsort((-f[indices], group))] if indices else []
     tails: list[int] = []
     tail_frames: list[int] = []
     previous: dict[int, int | None] = {}
-    for i in single:
+    for i in ordered:
         at = bisect_left(tail_frames, int(f[i]))
         previous[i] = tails[at - 1] if at else None
         if at == len(tails):

@@ -1,0 +1,104 @@
+"""The words of the command line and their help."""
+
+from __future__ import annotations
+
+import argparse
+
+from scoresep import __version__
+
+DESCRIPTION = "Take a recording and its score, and give every instrument back."
+EPILOG = "Without a command the application opens. `scoresep COMMAND -h` tells more of a command."
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
+    parser = argparse.ArgumentParser(prog="scoresep", description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"scoresep {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+
+    opened = command("open", "open the application on a project, or on a recording and its score")
+    opened.add_argument("files", nargs="*", metavar="PROJECT | AUDIO [SCORE]")
+
+    demo = command("demo", "do the whole job on the built-in piece, then open the application on it")
+    demo.add_argument("-o", "--output", metavar="DIR", default="scoresep-demo", help="folder (default: %(default)s)")
+    demo.add_argument("--no-window", action="store_true", help="do not open the application")
+    _add_device(demo)
+    _add_reporting(demo)
+
+    align = command("align", "find every note of the score in the recording")
+    _add_inputs(align)
+    align.add_argument(
+        "-o", "--output", metavar="NOTES.csv", required=True, help="table of notes to write; - for stdout"
+    )
+    _add_path(align)
+    _add_reporting(align)
+
+    segment = command("segment", "find who plays when")
+    _add_inputs(segment)
+    segment.add_argument("-o", "--output", metavar="SEGMENTS.csv", required=True, help="table to write; - for stdout")
+    _add_path(segment)
+    _add_reporting(segment)
+
+    _add_separate(command("separate", "write the stem of every part, and the residual"))
+    _add_export(command("export", "export the stems of a project"))
+
+    _add_reporting(command("engines", "list what can separate here, and why not what cannot"))
+    _add_reporting(command("doctor", "tell what this machine has for ScoreSep, and what it lacks"))
+    return parser
+
+
+def _add_separate(separate: argparse.ArgumentParser) -> None:
+    _add_inputs(separate)
+    separate.add_argument("-o", "--output", metavar="DIR", required=True, help="folder of the stems")
+    separate.add_argument("--engine", default="auto", help="auto (default), or one that `scoresep engines` lists")
+    separate.add_argument(
+        "--budget", choices=["preview", "balanced", "best"], default="balanced", help="how long it may take"
+    )
+    _add_device(separate)
+    separate.add_argument(
+        "--part", action="append", metavar="NAME", help="write only this part (name or number from 1); repeatable"
+    )
+    separate.add_argument("--notes", metavar="notes.csv", help="take the times of the notes from here, do not align")
+    separate.add_argument("--seed", type=int, default=0, help="the same seed gives the same stems")
+    _add_path(separate)
+    _add_reporting(separate)
+
+
+def _add_export(export: argparse.ArgumentParser) -> None:
+    export.add_argument("project", metavar="PROJECT")
+    export.add_argument("-o", "--output", metavar="DIR", required=True, help="folder to write to")
+    export.add_argument("--format", choices=["wav", "flac"], default="wav")
+    export.add_argument("--bits", choices=["16", "24", "32f"], help="default: 32f for wav (float), 24 for flac")
+    export.add_argument("--part", action="append", metavar="NAME", help="export only this part; repeatable")
+    export.add_argument("--mix", action="store_true", help="the mix as heard (mixer settings), not the stems")
+    export.add_argument("--start", type=float, metavar="SECONDS", help="from here on")
+    export.add_argument("--end", type=float, metavar="SECONDS", help="up to here")
+    export.add_argument("--template", help="name of the files, such as '{number} {song} - {part}'")
+    export.add_argument("--overwrite", action="store_true", help="replace files of the same name")
+    _add_reporting(export)
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("audio", metavar="AUDIO", help="recording")
+    parser.add_argument("score", metavar="SCORE", help="MusicXML, MIDI or another score of it")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto", help="where to compute")
+
+
+def _add_path(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--repeats",
+        choices=["written", "none", "all"],
+        default="written",
+        help="which repeats were played: as written (none again after da capo), none, or all (again after da capo)",
+    )
+
+
+def _add_reporting(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--json", action="store_true", help="progress and result as JSON, for scripts")

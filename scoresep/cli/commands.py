@@ -1,0 +1,190 @@
+"""What each command does, in terms of the same functions that the window's workers call."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from scoresep.cli.export_command import export
+from scoresep.cli.machine import doctor, engines
+from scoresep.cli.terminal import Terminal
+from scoresep.errors import OutputError, UsageError
+from scoresep.files.notes_csv import read_notes_csv
+from scoresep.files.project_files import save_project
+from scoresep.model.path import PathChoices, repeat_sites
+from scoresep.model.project import Project, Recipe, apply_change
+from scoresep.progress import Progress
+from scoresep.resources import resource_path
+from scoresep.session import edits, pipeline
+from scoresep.session.scripting import write_notes, write_segments
+
+OpenWindow = Callable[[Sequence[str]], int]
+DEMO_FILES = ("demo/demo.ogg", "demo/demo.musicxml")
+
+
+def align(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow) -> int:
+    """Write the table of notes."""
+    progress = terminal.progress()
+    project = _opened(options, terminal, progress.part(0.0, 0.2))
+    project = _aligned(project, terminal, progress.part(0.2, 1.0))
+    write_notes(project, options.output)
+    _tell_alignment(project, terminal, options.output)
+    return 0
+
+
+def segment(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow) -> int:
+    """Write the table of segments."""
+    progress = terminal.progress()
+    project = _opened(options, terminal, progress.part(0.0, 0.2))
+    project = pipeline.segment(_aligned(project, terminal, progress.part(0.2, 0.9)), progress.part(0.9, 1.0))
+    write_segments(project, options.output)
+    count = len(pipeline.segments(project))
+    if options.output != "-":
+        terminal.say(f"{count} segments in {options.output}")
+    terminal.result({"output": options.output, "segments": count})
+    return 0
+
+
+def separate(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow) -> int:
+    """Write the folder of stems."""
+    progress = terminal.progress()
+    recipe = Recipe(options.engine, options.budget, options.seed)
+    pipeline.check_recipe(recipe)
+    project = replace(_opened(options, terminal, progress.part(0.0, 0.1)), recipe=recipe)
+    chosen = None if options.part is None else _chosen_parts(project, options.part)
+    if options.notes is not None:
+        project = _with_notes_of(project, Path(options.notes), terminal)
+    else:
+        project = _aligned(project, terminal, progress.part(0.1, 0.3))
+    request = pipeline.separation_request(project, options.output, options.device, chosen)
+    answer = pipeline.separate_recording(request, progress.part(0.3, 1.0))
+    for warning in answer.warnings:
+        terminal.warn(warning)
+    _tell_stems(answer, terminal)
+    return 0
+
+
+def demo(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow) -> int:
+    """Do the whole job on the built-in piece, then open the application on it."""
+    progress = terminal.progress()
+    folder = Path(options.output)
+    audio, score = _copied_demo(folder)
+    project, _ = pipeline.open_files(audio, score, progress.part(0.0, 0.1))
+    project = _aligned(project, terminal, progress.part(0.1, 0.3))
+    project = pipeline.segment(project, progress.part(0.3, 0.35))
+    project_path = folder / "demo.scoresep"
+    stems = folder / "demo.scoresep-data" / "stems"
+    project = pipeline.separate(project, stems, device=options.device, progress=progress.part(0.35, 1.0))
+    write_notes(project, folder / "notes.csv")
+    write_segments(project, folder / "segments.csv")
+    save_project(project, project_path)
+    terminal.say(f"The stems are in {stems}, the project is {project_path}.")
+    terminal.result({"project": str(project_path), "stems": str(stems)})
+    terminal.clear()
+    return 0 if options.no_window else open_window([str(project_path)])
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Terminal, OpenWindow], int]] = {
+    "align": align,
+    "segment": segment,
+    "separate": separate,
+    "demo": demo,
+    "export": export,
+    "engines": engines,
+    "doctor": doctor,
+}
+
+
+def _copied_demo(folder: Path) -> tuple[Path, Path]:
+    """Lay the built-in piece into the folder, so that the project there is whole."""
+    copies = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in DEMO_FILES:
+            copies.append(folder / Path(name).name)
+            copies[-1].write_bytes(resource_path(name).read_bytes())
+    except OSError as error:
+        raise OutputError(
+            f"The folder {folder} cannot be written ({error.strerror}); choose another with -o."
+        ) from error
+    return copies[0], copies[1]
+
+
+def _tell_alignment(project: Project, terminal: Terminal, output: str) -> None:
+    alignment = project.alignment
+    assert alignment is not None
+    count = int(alignment.note_times.is_present.sum())
+    if output != "-":
+        terminal.say(f"{count} notes in {output} (confidence {alignment.confidence:.2f})")
+    terminal.result(
+        {
+            "output": output,
+            "notes": count,
+            "confidence": round(alignment.confidence, 3),
+            "tuning_cents": round(alignment.tuning_cents, 1),
+            "transposition_semitones": alignment.transposition_semitones,
+        }
+    )
+
+
+def _tell_stems(answer: pipeline.SeparationAnswer, terminal: Terminal) -> None:
+    stem_set = answer.stem_set
+    files = [stem.file for stem in stem_set.stems]
+    terminal.say(
+        f"{len(files)} files in {stem_set.folder} ({stem_set.engine} on {stem_set.device}): {', '.join(files)}"
+    )
+    terminal.result({"output": stem_set.folder, "engine": stem_set.engine, "device": stem_set.device, "files": files})
+
+
+def _opened(options: argparse.Namespace, terminal: Terminal, progress: Progress) -> Project:
+    project, warnings = pipeline.open_files(options.audio, options.score, progress)
+    for warning in warnings:
+        terminal.warn(warning)
+    return apply_change(project, edits.choose_path(project, _path_choices(options.repeats, project)))
+
+
+def _path_choices(repeats: str, project: Project) -> PathChoices:
+    if repeats == "all":
+        return PathChoices(repeats_after_jump=True)
+    if repeats == "none" and project.score is not None:
+        return PathChoices(skipped_repeats=frozenset(site.last_measure for site in repeat_sites(project.score)))
+    return PathChoices()
+
+
+def _aligned(project: Project, terminal: Terminal, progress: Progress) -> Project:
+    project = pipeline.align(project, progress)
+    if project.alignment is not None:
+        for warning in project.alignment.warnings:
+            terminal.warn(warning)
+    return project
+
+
+def _with_notes_of(project: Project, path: Path, terminal: Terminal) -> Project:
+    assert project.unfolded is not None
+    assert project.recording is not None
+    times, warnings = read_notes_csv(path, project.unfolded, project.recording.sample_rate)
+    for warning in warnings:
+        terminal.warn(warning)
+    return pipeline.with_note_times(project, times)
+
+
+def _chosen_parts(project: Project, wanted: Sequence[str]) -> tuple[int, ...]:
+    return tuple(part_named(name, project) for name in wanted)
+
+
+def part_named(name: str, project: Project) -> int:
+    """Return the index of the part of this name (whatever its case) or of this number, counted from 1.
+
+    Raises
+    ------
+    UsageError
+    """
+    names = [p.name.casefold() for p in project.parts]
+    if name.casefold() in names:
+        return names.index(name.casefold())
+    if name.isdecimal() and 1 <= int(name) <= len(names):
+        return int(name) - 1
+    listed = ", ".join(f"{i + 1} {p.name}" for i, p in enumerate(project.parts))
+    raise UsageError(f"The score has no part “{name}”; it has: {listed}.")

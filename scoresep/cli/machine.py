@@ -1,0 +1,98 @@
+"""What this machine can do: `scoresep engines` and `scoresep doctor`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scoresep import __version__
+from scoresep.cli.terminal import Terminal
+from scoresep.errors import DeviceError
+
+PACKAGES = ("numpy", "scipy", "torch", "soundfile", "av", "music21", "PySide6_Essentials", "pyqtgraph", "sounddevice")
+
+
+def engines(options: argparse.Namespace, terminal: Terminal, open_window: Callable[[Sequence[str]], int]) -> int:
+    """List the engines and the devices they can run on, and say why not where one cannot."""
+    from scoresep.engines.separation import describe_devices, describe_engines
+
+    methods = [{"name": e.name, "text": e.text} for e in describe_engines()]
+    devices = [{"name": d.name, "is_available": d.is_available, "text": d.text} for d in describe_devices()]
+    for method in methods:
+        terminal.say(f"{method['name']:<10} {method['text']}")
+    terminal.say("")
+    for device in devices:
+        terminal.say(f"{device['name']:<10} {'yes' if device['is_available'] else 'no ':<4} {device['text']}")
+    terminal.result({"engines": methods, "devices": devices})
+    return 0
+
+
+def doctor(options: argparse.Namespace, terminal: Terminal, open_window: Callable[[Sequence[str]], int]) -> int:
+    """Tell what is here and what is missing, with what to do about it."""
+    rows = [
+        _row("scoresep", True, f"{__version__} on Python {platform.python_version()}, {platform.platform()}"),
+        *(_package(name) for name in PACKAGES),
+        *_compute_devices(),
+        _sound(),
+        _window(),
+        _disk(),
+    ]
+    for row in rows:
+        terminal.say(f"{'ok' if row['is_ok'] else '--':<3} {row['what']:<20} {row['text']}")
+    terminal.result({"checks": rows})
+    return 0
+
+
+def _row(what: str, is_ok: bool, text: str) -> dict[str, Any]:
+    return {"what": what, "is_ok": is_ok, "text": text}
+
+
+def _package(name: str) -> dict[str, Any]:
+    try:
+        return _row(name, True, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return _row(name, False, f"is not installed; install it with: pip install {name.replace('_', '-')}")
+
+
+def _compute_devices() -> list[dict[str, Any]]:
+    from scoresep.engines.separation import describe_devices
+
+    return [_row(f"device {d.name}", d.is_available, d.text) for d in describe_devices()]
+
+
+def _sound() -> dict[str, Any]:
+    from scoresep.playback.outputs import NO_DEVICE, output_devices
+
+    try:
+        names = [device.name for device in output_devices()]
+    except DeviceError as error:
+        return _row("sound", False, str(error))
+    return _row("sound", bool(names), ", ".join(names) or NO_DEVICE)
+
+
+def _window() -> dict[str, Any]:
+    import os
+
+    if importlib.util.find_spec("PySide6") is None:
+        return _row("window", False, "PySide6 is not installed; install it with: pip install PySide6-Essentials")
+    has_screen = not sys.platform.startswith("linux") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    )
+    return _row(
+        "window", has_screen, "can open" if has_screen else "no screen here; the command line does all the work"
+    )
+
+
+def _disk() -> dict[str, Any]:
+    from scoresep.files.cache import cache_folder
+
+    folder = cache_folder()
+    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    free_gb = shutil.disk_usage(existing).free / 1e9
+    return _row("disk", free_gb > 2, f"{free_gb:.1f} GB free for the cache in {folder}")

@@ -1,0 +1,361 @@
+"""Every edit as a pure function from the present project to the `Change` that makes it; nothing here has effects.
+
+Undo is the inverse of the change, so an edit has only to say which fields differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from scoresep.errors import UsageError
+from scoresep.model.alignment import Alignment, NoteTimes
+from scoresep.model.audio import Recording
+from scoresep.model.colors import default_part_colors
+from scoresep.model.path import PathChoices, performance_path
+from scoresep.model.project import (
+    Change,
+    ChannelStrip,
+    Mixer,
+    PartSettings,
+    Project,
+    Recipe,
+    ScoreFile,
+    StemSet,
+    change_to,
+)
+from scoresep.model.score import Instrument, Measure, Score, UnfoldedScore
+from scoresep.model.segments import Activity, activities_from_notes, joined_intervals
+from scoresep.model.timemap import SyncPoint, TimeMap, rising_time_map
+
+
+def set_recording(project: Project, recording: Recording) -> Change:
+    """Take a recording into the project. What was heard in another recording (alignment, stems) goes with that one."""
+    if project.recording is not None and project.recording.content_key == recording.content_key:
+        return change_to(project, "Open recording", recording=recording)
+    return change_to(
+        project,
+        "Open recording",
+        recording=recording,
+        alignment=None,
+        pending_alignment=None,
+        hand_points=(),
+        activities=None,
+        stem_set=None,
+    )
+
+
+def set_score(project: Project, score_file: ScoreFile, score: Score) -> Change:
+    """Take a score into the project, or a corrected one in the place of the present one.
+
+    Names, colours and other settings of parts stay with the parts of the same name (else of the same place); sync
+    points placed by hand stay where their bars still fit, and so do stretches of activity made by hand.
+    """
+    old = project.score
+    source_of = _same_parts(old, score) if old is not None else (None,) * len(score.parts)
+    parts = _settings_after(project, score, source_of)
+    strips = project.mixer.strips
+    kept_strips = tuple(ChannelStrip() if s is None or s >= len(strips) else strips[s] for s in source_of)
+    choices = project.path_choices if old is not None and _same_bars(old, score) else PathChoices()
+    hand_points = tuple(p for p in project.hand_points if old is not None and _bar_fits(old, score, p.measure_index))
+    return change_to(
+        project,
+        "Open score" if old is None else "Replace score",
+        score_file=score_file,
+        score=score,
+        path_choices=choices,
+        path=performance_path(score, choices)[0],
+        alignment=None,
+        pending_alignment=None,
+        hand_points=hand_points,
+        activities=_activities_after(project, source_of),
+        parts=parts,
+        mixer=replace(project.mixer, strips=kept_strips),
+        stem_set=project.stem_set if source_of == tuple(range(len(project.parts))) else None,
+    )
+
+
+def choose_path(project: Project, choices: PathChoices) -> Change:
+    """Take or leave repeats and jumps. The alignment is to be made anew; what was placed by hand stays where played."""
+    score = _score(project)
+    path = performance_path(score, choices)[0]
+    if path == project.path:
+        return change_to(project, "Choose repeats", path_choices=choices)
+    steps = set(path.steps)
+    kept = tuple(
+        p
+        for p in project.hand_points
+        if any(s.measure_index == p.measure_index and s.occurrence == p.occurrence for s in steps)
+    )
+    return change_to(
+        project,
+        "Choose repeats",
+        path_choices=choices,
+        path=path,
+        alignment=None,
+        pending_alignment=None,
+        hand_points=kept,
+        activities=_only_by_hand(project.activities),
+    )
+
+
+def set_alignment(project: Project, alignment: Alignment, activities: tuple[Activity, ...]) -> Change:
+    """Put an alignment in the place of the present one, and the activities that follow from it (those by hand stay)."""
+    return change_to(
+        project,
+        "Align",
+        alignment=alignment,
+        pending_alignment=None,
+        activities=with_hand_made(activities, project.activities),
+    )
+
+
+def propose_alignment(project: Project, alignment: Alignment) -> Change:
+    """Lay a new alignment beside the present one, to be accepted or rejected."""
+    return change_to(project, "Propose alignment", pending_alignment=alignment)
+
+
+def accept_alignment(project: Project) -> Change:
+    """Take the pending alignment."""
+    if project.pending_alignment is None:
+        raise UsageError("There is no new alignment to accept; align first.")
+    activities = derived_activities(project, project.pending_alignment)
+    return replace(set_alignment(project, project.pending_alignment, activities), text="Accept alignment")
+
+
+def reject_alignment(project: Project) -> Change:
+    """Drop the pending alignment."""
+    return change_to(project, "Reject alignment", pending_alignment=None)
+
+
+def set_activities(project: Project, activities: tuple[Activity, ...]) -> Change:
+    """Put newly found activities in the place of the present ones; stretches made by hand stay."""
+    return change_to(project, "Segment", activities=with_hand_made(activities, project.activities))
+
+
+def place_bar(project: Project, point: SyncPoint) -> Change:
+    """Place one position of the score on a frame by hand: the notes between the neighbouring points by hand follow.
+
+    Raises
+    ------
+    UsageError
+        If there is no alignment yet, the point is not played, or it would come before or after a neighbour by hand.
+    """
+    unfolded, alignment = project.unfolded, project.alignment
+    if unfolded is None or alignment is None:
+        raise UsageError("Align the recording and its score first.")
+    quarter = unfolded.beat_to_quarter(point.measure_index, point.occurrence, point.beat)
+    if quarter is None:
+        raise UsageError("This bar is not played on the chosen path.")
+    others = tuple(p for p in project.hand_points if _place(p) != _place(point))
+    points = tuple(sorted((*others, replace(point, is_by_hand=True)), key=lambda p: p.frame))
+    quarters = [unfolded.beat_to_quarter(p.measure_index, p.occurrence, p.beat) for p in points]
+    if any(a is None or b is None or a >= b for a, b in pairwise(quarters)):
+        raise UsageError("A point cannot be placed beyond its neighbour; move or remove that one first.")
+    time_map = _through_point(alignment.time_map, quarter, point.frame)
+    times = _moved_times(alignment, unfolded, time_map)
+    moved = replace(alignment, time_map=time_map, note_times=times)
+    measure = unfolded.score.measures[point.measure_index]
+    return change_to(
+        project,
+        f"Place bar {measure.number}",
+        alignment=moved,
+        hand_points=points,
+        activities=with_hand_made(derived_activities(project, moved), project.activities),
+    )
+
+
+def set_part(project: Project, part_index: int, text: str, **values: Any) -> Change:
+    """Give one part other settings (fields of `PartSettings`).
+
+    Raises
+    ------
+    UsageError
+        If a part would be joined to itself or to one that is itself joined or absent.
+    """
+    parts = list(project.parts)
+    parts[part_index] = replace(parts[part_index], **values)
+    target = parts[part_index].joined_to
+    if target is not None:
+        joins_back = any(p.joined_to == part_index for p in parts)
+        if target == part_index or parts[target].joined_to is not None or parts[target].is_absent or joins_back:
+            raise UsageError("A part can only be joined to one that has a stem of its own; separate that one first.")
+    for i, part in enumerate(parts):  # a part that goes away lets those go that were joined to it
+        if part.joined_to is not None and parts[part.joined_to].is_absent:
+            parts[i] = replace(part, joined_to=None)
+    new = replace(project, parts=tuple(parts))
+    activities = project.activities
+    if project.alignment is not None and "is_absent" in values:
+        activities = with_hand_made(derived_activities(new, project.alignment), project.activities)
+    return change_to(project, text, parts=new.parts, activities=activities)
+
+
+def set_recipe(project: Project, recipe: Recipe) -> Change:
+    """Choose how stems are made."""
+    return change_to(project, "Choose engine", recipe=recipe)
+
+
+def set_stems(project: Project, stem_set: StemSet) -> Change:
+    """Take freshly made stems."""
+    return change_to(project, "Separate", stem_set=stem_set)
+
+
+def derived_activities(project: Project, alignment: Alignment) -> tuple[Activity, ...]:
+    """Derive the activities that follow from the notes of an alignment; absent parts never sound."""
+    unfolded, recording = project.unfolded, project.recording
+    if unfolded is None or recording is None:
+        raise UsageError("Open a recording and its score first.")
+    absent = np.array([p.is_absent for p in project.parts], np.bool_)
+    times = alignment.note_times
+    if absent.any():
+        times = replace(times, is_present=times.is_present & ~absent[unfolded.notes.part_index])
+    return activities_from_notes(unfolded.notes, times, len(project.parts), recording.frames, recording.sample_rate)
+
+
+def with_hand_made(found: tuple[Activity, ...], present: tuple[Activity, ...] | None) -> tuple[Activity, ...]:
+    """Lay the stretches made by hand over newly found ones: what overlaps them gives way."""
+    if present is None or not any(a.is_by_hand is not None and a.is_by_hand.any() for a in present):
+        return found
+    merged = []
+    for new, old in zip(found, present, strict=True):
+        hand = old.is_by_hand
+        if hand is None or not hand.any():
+            merged.append(new)
+            continue
+        starts, ends = old.start_frame[hand], old.end_frame[hand]
+        free = np.array(
+            [not np.any((s <= ends) & (e >= starts)) for s, e in zip(new.start_frame, new.end_frame, strict=True)],
+            np.bool_,
+        )
+        all_starts = np.concatenate([new.start_frame[free], starts])
+        all_ends = np.concatenate([new.end_frame[free], ends])
+        joined_starts, joined_ends = joined_intervals(all_starts, all_ends)
+        by_hand = np.isin(joined_starts, starts)
+        merged.append(Activity(new.part_index, joined_starts, joined_ends, by_hand))
+    return tuple(merged)
+
+
+def default_parts(score: Score) -> tuple[PartSettings, ...]:
+    """Return the settings that the parts of a score start with."""
+    colors = default_part_colors(len(score.parts))
+    return tuple(PartSettings(p.name, color, p.instrument) for p, color in zip(score.parts, colors, strict=True))
+
+
+def set_instrument(project: Project, part_index: int, instrument: Instrument) -> Change:
+    """Say that a part is played on another instrument than the score has it."""
+    return set_part(project, part_index, "Choose instrument", instrument=instrument)
+
+
+def mixer_of(project: Project) -> Mixer:
+    """Return the mixer with one strip for every part."""
+    missing = len(project.parts) - len(project.mixer.strips)
+    return replace(project.mixer, strips=project.mixer.strips + (ChannelStrip(),) * max(missing, 0))
+
+
+def _score(project: Project) -> Score:
+    if project.score is None:
+        raise UsageError("Open a score first.")
+    return project.score
+
+
+def _place(point: SyncPoint) -> tuple[int, int, float]:
+    return point.measure_index, point.occurrence, round(point.beat, 4)
+
+
+def _same_parts(old: Score, new: Score) -> tuple[int | None, ...]:
+    """For every new part the old one that it continues: of the same name, else of the same place when all are there."""
+    by_name: dict[str, list[int]] = {}
+    for part in old.parts:
+        by_name.setdefault(part.name, []).append(part.index)
+    found: list[int | None] = [(by_name.get(p.name) or [None]).pop(0) for p in new.parts]  # type: ignore[list-item]
+    if len(old.parts) == len(new.parts):
+        taken = {i for i in found if i is not None}
+        found = [i if s is None and i not in taken else s for i, s in enumerate(found)]
+    return tuple(found)
+
+
+def _settings_after(project: Project, score: Score, source_of: tuple[int | None, ...]) -> tuple[PartSettings, ...]:
+    fresh = default_parts(score)
+    place = {old: new for new, old in enumerate(source_of) if old is not None}
+    settings = []
+    for part, source in zip(fresh, source_of, strict=True):
+        if source is None or source >= len(project.parts):
+            settings.append(part)
+            continue
+        old = project.parts[source]
+        settings.append(replace(old, joined_to=None if old.joined_to is None else place.get(old.joined_to)))
+    return tuple(settings)
+
+
+def _same_bars(old: Score, new: Score) -> bool:
+    return len(old.measures) == len(new.measures) and all(
+        a.repeat_passes == b.repeat_passes and a.endings == b.endings and a.marks == b.marks
+        for a, b in zip(old.measures, new.measures, strict=True)
+    )
+
+
+def _bar_fits(old: Score, new: Score, measure_index: int) -> bool:
+    """Whether the bar at this place is still the same bar: same number, metre and length."""
+    if measure_index >= len(new.measures):
+        return False
+
+    def nature(measure: Measure) -> tuple[object, ...]:
+        return measure.number, measure.beats, measure.beat_type, round(measure.duration_quarter, 4)
+
+    return nature(old.measures[measure_index]) == nature(new.measures[measure_index])
+
+
+def _only_by_hand(activities: tuple[Activity, ...] | None) -> tuple[Activity, ...] | None:
+    """Keep what a person has made of the activities; None where that is nothing."""
+    if activities is None:
+        return None
+    kept = []
+    for activity in activities:
+        hand = activity.is_by_hand
+        assert hand is not None
+        kept.append(Activity(activity.part_index, activity.start_frame[hand], activity.end_frame[hand], hand[hand]))
+    return tuple(kept) if any(len(a.start_frame) for a in kept) else None
+
+
+def _activities_after(project: Project, source_of: tuple[int | None, ...]) -> tuple[Activity, ...] | None:
+    kept = _only_by_hand(project.activities)
+    if kept is None:
+        return None
+    none = np.zeros(0, np.int64)
+    return tuple(
+        Activity(new, none, none) if old is None else replace(kept[old], part_index=new)
+        for new, old in enumerate(source_of)
+    )
+
+
+def _through_point(time_map: TimeMap, quarter: float, frame: int) -> TimeMap:
+    """Bend the map so that it goes through one more point by hand: stretched evenly between the neighbours by hand."""
+    hand = time_map.is_by_hand & (np.abs(time_map.quarter - quarter) > 1e-4)
+    anchors_q = np.concatenate([time_map.quarter[hand], [quarter]])
+    anchors_f = np.concatenate([time_map.frame[hand], [frame]])
+    order = np.argsort(anchors_q)
+    anchors_q, anchors_f = anchors_q[order], anchors_f[order]
+    before = time_map.quarters_to_frames(anchors_q)
+    # The correction is the whole shift at the point, fades to nothing at the neighbours by hand, and stays beyond them.
+    shift = np.interp(time_map.frame, before, anchors_f - before)
+    moved = time_map.frame + np.rint(shift).astype(np.int64)
+    return rising_time_map(
+        np.concatenate([time_map.quarter[~hand], anchors_q]),
+        np.concatenate([moved[~hand], anchors_f]),
+        np.concatenate([np.zeros(int((~hand).sum()), np.bool_), np.ones(len(anchors_q), np.bool_)]),
+    )
+
+
+def _moved_times(alignment: Alignment, unfolded: UnfoldedScore, time_map: TimeMap) -> NoteTimes:
+    """Shift every note by as much as the map moves under it."""
+    notes, times = unfolded.notes, alignment.note_times
+    ends = notes.onset_quarter + notes.duration_quarter
+    old, new = alignment.time_map, time_map
+    onset = (
+        times.onset_frame + new.quarters_to_frames(notes.onset_quarter) - old.quarters_to_frames(notes.onset_quarter)
+    )
+    offset = times.offset_frame + new.quarters_to_frames(ends) - old.quarters_to_frames(ends)
+    return replace(times, onset_frame=onset, offset_frame=np.maximum(offset, onset + 1))

@@ -1,0 +1,346 @@
+"""The main job, step by step: open, align, segment, separate, for the window's workers, the command line and scripts.
+
+Two kinds of function: those on frozen inputs, which run in a worker process as well as in place (`load_recording`,
+`align_recording`, `separate_recording` ...), and those from project to project, for scripts (`align`, `segment` ...).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from scoresep.errors import InputError, UsageError
+from scoresep.files.audio_files import check_samples, open_recording, open_source
+from scoresep.files.score_files import open_score
+from scoresep.files.stem_files import StemFolderWriter
+from scoresep.model.alignment import Alignment, NoteTimes, SoundingNotes, sounding_notes
+from scoresep.model.audio import Recording
+from scoresep.model.project import Project, Recipe, ScoreFile, StemSet, apply_change
+from scoresep.model.score import Score, UnfoldedScore
+from scoresep.model.segments import Activity, Segment, segments_of
+from scoresep.model.timemap import SyncPoint
+from scoresep.progress import Progress
+from scoresep.session import edits
+
+
+@dataclass(frozen=True)
+class LoadedRecording:
+    """A recording that was opened and looked through, and what is doubtful about it."""
+
+    recording: Recording
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LoadedScore:
+    """A score that was read."""
+
+    score_file: ScoreFile
+    score: Score
+
+
+@dataclass(frozen=True)
+class AlignmentRequest:
+    """All that an alignment depends on."""
+
+    recording: Recording
+    unfolded: UnfoldedScore
+    hand_points: tuple[SyncPoint, ...] = ()
+
+
+@dataclass(frozen=True)
+class SeparationRequest:
+    """All that stems depend on, and where they go.
+
+    Attributes
+    ----------
+    recording : Recording
+    notes : SoundingNotes
+    stem_parts : tuple of int
+        The part that owns each stem.
+    stem_names : tuple of str
+        Name of each stem.
+    recipe : Recipe
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    folder : str
+        Where the stems are written.
+    wanted : tuple of int or None
+        Stems that are written; what the others hold goes into the residual. None for all.
+    """
+
+    recording: Recording
+    notes: SoundingNotes
+    stem_parts: tuple[int, ...]
+    stem_names: tuple[str, ...]
+    recipe: Recipe
+    device: str
+    folder: str
+    wanted: tuple[int, ...] | None = None
+
+    @property
+    def input_key(self) -> str:
+        """Content key of everything that decides how the stems sound."""
+        digest = hashlib.blake2b(digest_size=16)
+        notes = self.notes
+        for column in (notes.stem_index, notes.pitch_midi, notes.onset_frame, notes.offset_frame, notes.confidence):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        values = (
+            self.recording.content_key,
+            notes.stem_count,
+            notes.programs,
+            self.stem_parts,
+            self.recipe,
+            self.wanted,
+        )
+        digest.update(repr(values).encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class SeparationAnswer:
+    """Stems that were made, and what a person should know of the making."""
+
+    stem_set: StemSet
+    warnings: tuple[str, ...] = ()
+
+
+def load_recording(path: str, progress: Progress) -> LoadedRecording:
+    """Open a recording and look through its samples once.
+
+    Raises
+    ------
+    AudioFileError
+        If it cannot be read, or holds nothing but silence.
+    """
+    warnings: list[str] = []
+    recording = open_recording(path, progress.part(0.0, 0.7), warnings.append)
+    with open_source(recording) as source:
+        check_samples(source, progress.part(0.7, 1.0))
+    return LoadedRecording(recording, tuple(warnings))
+
+
+def load_score(path: str, progress: Progress) -> LoadedScore:
+    """Read a score, from the cache when it was read before.
+
+    Raises
+    ------
+    ScoreFileError
+    """
+    progress.update(0.0, "Reading the score")
+    return LoadedScore(*open_score(Path(path)))
+
+
+def align_recording(request: AlignmentRequest, progress: Progress) -> Alignment:
+    """Align a recording and an unfolded score, through all points placed by hand."""
+    from scoresep.engines.alignment import AlignmentOptions
+    from scoresep.engines.alignment import align as align_engine
+
+    points = [
+        (request.unfolded.beat_to_quarter(p.measure_index, p.occurrence, p.beat), p.frame) for p in request.hand_points
+    ]
+    options = AlignmentOptions(fixed_points=tuple((q, f) for q, f in points if q is not None))
+    with open_source(request.recording) as source:
+        return align_engine(source, request.unfolded, options, progress)
+
+
+def separate_recording(request: SeparationRequest, progress: Progress) -> SeparationAnswer:
+    """Separate a recording into a folder of stems.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+    SeparationError, DeviceError, Cancelled
+    """
+    from scoresep.engines.separation import SeparationOptions, make_engine
+
+    engine = make_engine(request.recipe.engine)
+    options = SeparationOptions(device=request.device, budget=request.recipe.budget, seed=request.recipe.seed)
+    wanted = tuple(range(request.notes.stem_count)) if request.wanted is None else request.wanted
+    parts = tuple((request.stem_parts[i], request.stem_names[i]) for i in wanted)
+    writer = StemFolderWriter(Path(request.folder), request.recording, parts)
+    sink = writer if len(wanted) == request.notes.stem_count else _Chosen(writer, wanted)
+    try:
+        with open_source(request.recording) as source:
+            report = engine.separate(source, request.notes, options, sink, progress)
+        stem_set = writer.finish(report.engine, report.device, request.input_key)
+    except BaseException:
+        writer.abort()
+        raise
+    return SeparationAnswer(stem_set, report.warnings)
+
+
+class _Chosen:
+    """A sink that lets through the wanted stems and adds the others to the residual."""
+
+    def __init__(self, sink: StemFolderWriter, wanted: tuple[int, ...]) -> None:
+        self._sink = sink
+        self._wanted = list(wanted)
+
+    def write(self, stems: np.ndarray) -> None:
+        rest = [i for i in range(len(stems)) if i not in self._wanted]
+        self._sink.write(np.concatenate([stems[self._wanted], stems[rest].sum(axis=0, keepdims=True)]))
+
+
+def alignment_request(project: Project) -> AlignmentRequest:
+    """Gather what an alignment of the project depends on.
+
+    Raises
+    ------
+    InputError
+        If recording or score is missing.
+    """
+    if project.recording is None:
+        raise InputError("Open a recording first.")
+    if project.unfolded is None:
+        raise InputError("Open a score first.")
+    return AlignmentRequest(project.recording, project.unfolded, project.hand_points)
+
+
+def separation_request(
+    project: Project, folder: str, device: str = "auto", part_indices: tuple[int, ...] | None = None
+) -> SeparationRequest:
+    """Gather what the stems of the project depend on.
+
+    Parameters
+    ----------
+    project : Project
+    folder : str
+    device : str
+    part_indices : tuple of int, optional
+        Parts whose stems are wanted; all by default.
+
+    Raises
+    ------
+    InputError
+        If the project is not aligned.
+    """
+    if project.recording is None or project.unfolded is None:
+        raise InputError("Open a recording and its score first.")
+    if project.alignment is None:
+        raise InputError("Align the recording and its score first.")
+    owners = project.stem_owners
+    if not owners:
+        raise InputError("Every part is marked as absent from this recording; leave at least one in.")
+    programs = tuple(project.parts[i].instrument.program for i in owners)
+    notes = sounding_notes(project.unfolded, project.alignment, project.stem_of_part, programs)
+    names = tuple(project.parts[i].name for i in owners)
+    wanted = None
+    if part_indices is not None:
+        stems = {project.stem_of_part[i] for i in part_indices}
+        wanted = tuple(sorted(s for s in stems if s is not None))
+    return SeparationRequest(project.recording, notes, owners, names, project.recipe, device, folder, wanted)
+
+
+def open_files(
+    audio: str | Path, score: str | Path | None = None, progress: Progress | None = None
+) -> tuple[Project, tuple[str, ...]]:
+    """Open a recording and, where given, its score.
+
+    Returns
+    -------
+    project : Project
+    warnings : tuple of str
+        What is doubtful about the files, one sentence each.
+
+    Raises
+    ------
+    AudioFileError, ScoreFileError
+    """
+    progress = progress or Progress()
+    project, warnings = Project(), ()
+    if score is not None:
+        loaded_score = load_score(str(score), progress.part(0.0, 0.5))
+        project = apply_change(project, edits.set_score(project, loaded_score.score_file, loaded_score.score))
+        warnings += loaded_score.score.warnings
+    loaded = load_recording(str(audio), progress.part(0.5, 1.0))
+    return apply_change(project, edits.set_recording(project, loaded.recording)), warnings + loaded.warnings
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse an engine that does not exist, before any work is done.
+
+    Raises
+    ------
+    UsageError
+    """
+    from scoresep.engines.separation import engine_names
+
+    names = engine_names()
+    if recipe.engine not in names:
+        raise UsageError(f"There is no engine “{recipe.engine}”; choose one of {', '.join(names)}.")
+
+
+def align(project: Project, progress: Progress | None = None) -> Project:
+    """Return the project with its recording and score aligned, and the activities that follow."""
+    alignment = align_recording(alignment_request(project), progress or Progress())
+    return with_alignment(project, alignment)
+
+
+def with_alignment(project: Project, alignment: Alignment) -> Project:
+    """Return the project with this alignment and the activities that follow."""
+    activities = edits.derived_activities(project, alignment)
+    return apply_change(project, edits.set_alignment(project, alignment, activities))
+
+
+def with_note_times(project: Project, times: NoteTimes) -> Project:
+    """Return the project aligned by given times of its notes instead of by listening."""
+    from scoresep.model.timemap import rising_time_map
+
+    unfolded = project.unfolded
+    if unfolded is None:
+        raise InputError("Open a score first.")
+    here = times.is_present
+    if len(np.unique(unfolded.notes.onset_quarter[here])) < 2:
+        raise InputError("The table of notes places fewer than two moments of this score; check that it belongs to it.")
+    time_map = rising_time_map(unfolded.notes.onset_quarter[here], times.onset_frame[here])
+    return with_alignment(project, Alignment(time_map, times))
+
+
+def segment(project: Project, progress: Progress | None = None) -> Project:
+    """Return the project with the activity of every part found; it is aligned first where it is not yet."""
+    if project.alignment is None:
+        project = align(project, progress)
+    alignment = project.alignment
+    assert alignment is not None
+    activities = edits.derived_activities(project, alignment)
+    return apply_change(project, edits.set_activities(project, activities))
+
+
+def segments(project: Project) -> tuple[Segment, ...]:
+    """Return the segments of a segmented project, gapless from the first frame to the last."""
+    if project.recording is None or project.activities is None:
+        raise UsageError("Segment the project first.")
+    return segments_of(sounding_activities(project), project.recording.frames)
+
+
+def sounding_activities(project: Project) -> tuple[Activity, ...]:
+    """Return the activities of the parts that this recording has."""
+    return tuple(a for a, p in zip(project.activities or (), project.parts, strict=False) if not p.is_absent)
+
+
+def separate(
+    project: Project,
+    folder: str | Path,
+    recipe: Recipe | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Project:
+    """Return the project with its stems made in `folder`; it is aligned first where it is not yet.
+
+    Raises
+    ------
+    InputError, OutputError, SeparationError, DeviceError, Cancelled
+    """
+    progress = progress or Progress()
+    if recipe is not None:
+        project = replace(project, recipe=recipe)
+    if project.alignment is None:
+        project = align(project, progress.part(0.0, 0.2))
+        progress = progress.part(0.2, 1.0)
+    answer = separate_recording(separation_request(project, str(folder), device), progress)
+    return apply_change(project, edits.set_stems(project, answer.stem_set))

@@ -1,0 +1,86 @@
+"""What scripts need besides the steps of `pipeline`: opening whatever there is, and keeping results."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from scoresep.errors import InputError, UsageError
+from scoresep.files.notes_csv import write_notes_csv
+from scoresep.files.project_files import PROJECT_SUFFIX, load_project, save_project
+from scoresep.files.segments_csv import write_segments_csv
+from scoresep.model.project import Project
+from scoresep.progress import Progress
+from scoresep.session import pipeline
+
+_log = logging.getLogger(__name__)
+
+
+def open(path: str | Path, score: str | Path | None = None, progress: Progress | None = None) -> Project:
+    """Open a recording and its score, or a project.
+
+    Parameters
+    ----------
+    path : str or Path
+        A recording, or a ``.scoresep`` file.
+    score : str or Path, optional
+        The score of the recording.
+    progress : Progress, optional
+
+    Returns
+    -------
+    project : Project
+        What is doubtful about the files goes to the log.
+
+    Raises
+    ------
+    AudioFileError, ScoreFileError, ProjectFileError
+    """
+    if Path(path).suffix == PROJECT_SUFFIX:
+        if score is not None:
+            raise UsageError("A project brings its score along; open it without another one.")
+        loaded = load_project(Path(path))
+        project, warnings = loaded.project, loaded.warnings
+    else:
+        project, warnings = pipeline.open_files(path, score, progress)
+    for warning in warnings:
+        _log.warning("%s", warning)
+    return project
+
+
+def save(project: Project, path: str | Path) -> None:
+    """Save a project, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+    """
+    save_project(project, Path(path))
+
+
+def write_notes(project: Project, path: str | Path) -> None:
+    """Write the table of notes (``notes.csv``) of an aligned project.
+
+    Raises
+    ------
+    InputError
+        If the project is not aligned.
+    OutputError
+    """
+    if project.recording is None or project.unfolded is None or project.alignment is None:
+        raise InputError("Align the recording and its score first.")
+    write_notes_csv(path, project.unfolded, project.alignment, project.recording.sample_rate)
+
+
+def write_segments(project: Project, path: str | Path) -> None:
+    """Write the table of segments (``segments.csv``) of a segmented project.
+
+    Raises
+    ------
+    UsageError
+        If the project is not segmented.
+    OutputError
+    """
+    found = pipeline.segments(project)
+    assert project.recording is not None
+    write_segments_csv(path, found, tuple(p.name for p in project.parts), project.recording.sample_rate)
