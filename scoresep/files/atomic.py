@@ -1,0 +1,149 @@
+"""Files that appear under their final name only when they are whole, and a plain sentence when they cannot be written.
+
+A result is written beside its place under a hidden name ending in ``.part`` and moved there at the end. Moving within
+one file system is atomic, so that a crash, a full disk or a cancelled job never leaves half a file for a whole one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from scoresep.errors import OutputError
+
+# EFBIG: the file system (FAT: 4 GiB) or a quota allows no larger file. EDQUOT is missing on Windows.
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def output_error(error: OSError, path: Path) -> OutputError:
+    """Say in one sentence why `path` cannot be written and what to do."""
+    if error.errno in _FULL:
+        return OutputError(f"There is no room left to write '{path}'; free some space or choose another folder.")
+    if error.errno in _FORBIDDEN:
+        return OutputError(f"ScoreSep is not allowed to write '{path}'; choose another folder.")
+    if error.errno in {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}:
+        return OutputError(
+            f"'{path}' cannot be written, because a file or folder stands in its way; choose another name."
+        )
+    if error.errno in {errno.ENAMETOOLONG, errno.EINVAL}:
+        return OutputError(f"The system does not accept the name '{path}'; choose a shorter or plainer one.")
+    reason = error.strerror or str(error)
+    return OutputError(f"'{path}' could not be written ({reason}); choose another folder.")
+
+
+@contextlib.contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn the system's errors while writing to `path` into `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
+def part_path(path: Path) -> Path:
+    """Return a new hidden name beside `path` for what is still being written."""
+    return path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
+
+
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file (or, where the system can, a folder's list of names) is on the disk itself."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY if path.is_dir() or os.name == "posix" else os.O_RDWR)
+    except OSError:
+        return  # Windows cannot open folders; there nothing more can be done
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, *, may_replace: bool = True) -> Iterator[Path]:
+    """Give a temporary path to write to; at the end of the block it becomes `path`, or vanishes when the block failed.
+
+    Parameters
+    ----------
+    path : Path
+        The final name; its folder is made where missing.
+    may_replace : bool
+        Whether a file that is there may be replaced.
+
+    Raises
+    ------
+    OutputError
+        The system refuses, the disk is full, or the file is there and may not be replaced.
+    """
+    if not may_replace and path.exists():
+        raise OutputError(f"'{path}' exists already; choose another name or allow it to be replaced.")
+    with output_errors(path):
+        created = make_folders(path.parent)
+        temporary = part_path(path)
+        try:
+            yield temporary
+            sync_to_disk(temporary)
+            os.replace(temporary, path)
+            sync_to_disk(path.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            remove_empty(created)
+            raise
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a small file so that it is whole or not there."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def make_folders(folder: Path) -> list[Path]:
+    """Make a folder and what is missing above it; return what was made, deepest first."""
+    missing = []
+    at = folder
+    while not at.exists() and at != at.parent:
+        missing.append(at)
+        at = at.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those of `folders` (deepest first) that are empty."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def move_all(moves: Iterable[tuple[Path, Path]]) -> None:
+    """Move files one after the other, replacing nothing; when one fails, move the earlier ones back.
+
+    Raises
+    ------
+    OSError
+        One could not be moved; all are where they were.
+    """
+    done: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+            os.rename(source, target)
+            done.append((source, target))
+    except BaseException:
+        for source, target in reversed(done):
+            with contextlib.suppress(OSError):
+                os.rename(target, source)
+        raise
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a temporary folder of ours with all that is in it, as far as the system lets us."""
+    shutil.rmtree(folder, ignore_errors=True)

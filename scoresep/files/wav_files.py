@@ -1,0 +1,223 @@
+"""Writing WAV block by block, and finding the samples of a WAV file so that it can be mapped into memory.
+
+libsndfile would write WAV as well, but puts the time of day into float files (chunk ``PEAK``), so that the same stems
+would never be the same bytes, and loses the system's reason when a disk is full. Files over 4 GiB become RF64 at the
+end, in place: the header keeps room for the 64-bit sizes from the start.
+
+References
+----------
+Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0", 1991 (RIFF WAVE).
+EBU Tech 3306, "RF64: An extended file format for audio", 2009.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoresep.errors import AudioFileError
+
+WavEncoding = Literal["float32", "pcm24", "pcm16"]
+
+RIFF_LIMIT_BYTES = 2**32 - 1  # above this a file becomes RF64
+HEADER_BYTES = 128  # where the samples start: memory maps like aligned data
+_BITS = {"float32": 32, "pcm24": 24, "pcm16": 16}
+_TAG_PCM, _TAG_FLOAT, _TAG_EXTENSIBLE = 1, 3, 0xFFFE
+_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # of the sub-format, after its two bytes of tag
+_UNKNOWN_32 = 0xFFFFFFFF
+
+
+class WavWriter:
+    """Writes one WAV file from its first frame to its last.
+
+    Parameters
+    ----------
+    path : Path
+        Made or overwritten; use with `atomic.whole_file`.
+    channels, sample_rate : int
+    encoding : {'float32', 'pcm24', 'pcm16'}
+
+    Raises
+    ------
+    OSError
+        From all methods, with the system's reason.
+    """
+
+    def __init__(self, path: Path, channels: int, sample_rate: int, encoding: WavEncoding = "float32") -> None:
+        self._channels, self._sample_rate, self._encoding = channels, sample_rate, encoding
+        self.frames = 0
+        self._file = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by close()
+        self._write(bytes(HEADER_BYTES))
+
+    def write(self, samples: NDArray[np.float32] | NDArray[np.int32]) -> None:
+        """Append frames.
+
+        Parameters
+        ----------
+        samples : ndarray [shape=(channels, frames)], float32, or int32 for the whole-number encodings
+            Whole numbers have the range of the encoding and are not clipped here.
+        """
+        if samples.ndim != 2 or samples.shape[0] != self._channels:
+            raise ValueError(f"expected ({self._channels}, frames), not {samples.shape}")
+        interleaved = samples.T
+        if self._encoding == "float32":
+            data = np.ascontiguousarray(interleaved, "<f4").tobytes()
+        elif self._encoding == "pcm16":
+            data = np.ascontiguousarray(interleaved, "<i2").tobytes()
+        else:
+            whole = np.ascontiguousarray(interleaved, "<i4")
+            data = whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+        self._write(data)
+        self.frames += samples.shape[1]
+
+    def close(self) -> None:
+        """Write the header with the final sizes, and close."""
+        if self._file.closed:
+            return
+        try:
+            data_bytes = self.frames * self._channels * _BITS[self._encoding] // 8
+            if data_bytes % 2:
+                self._write(b"\0")
+            self._file.seek(0)
+            self._write(self._header(data_bytes))
+        finally:
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._file.close()
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:  # an unbuffered file may take only part of a block
+            view = view[self._file.write(view) or 0 :]
+
+    def _header(self, data_bytes: int) -> bytes:
+        riff_bytes = HEADER_BYTES - 8 + data_bytes + data_bytes % 2
+        is_rf64 = riff_bytes > RIFF_LIMIT_BYTES
+        bits = _BITS[self._encoding]
+        is_float = self._encoding == "float32"
+        sizes_64 = struct.pack("<QQQI", riff_bytes, data_bytes, self.frames, 0)
+        chunks = _chunk(b"ds64", sizes_64) if is_rf64 else _chunk(b"JUNK", bytes(len(sizes_64)))
+        chunks += _chunk(b"fmt ", self._format_fields(bits, _TAG_FLOAT if is_float else _TAG_PCM))
+        if is_float:
+            chunks += _chunk(b"fact", struct.pack("<I", _UNKNOWN_32 if is_rf64 else self.frames))
+        chunks += _chunk(b"JUNK", bytes(HEADER_BYTES - 12 - len(chunks) - 8 - 8))
+        head = struct.pack("<4sI4s", b"RF64" if is_rf64 else b"RIFF", _UNKNOWN_32 if is_rf64 else riff_bytes, b"WAVE")
+        return head + chunks + struct.pack("<4sI", b"data", _UNKNOWN_32 if is_rf64 else data_bytes)
+
+    def _format_fields(self, bits: int, tag: int) -> bytes:
+        frame_bytes = self._channels * bits // 8
+        # more than two channels ask for the extensible form; one and two are read by more programs in the plain one
+        written_tag = tag if self._channels <= 2 else _TAG_EXTENSIBLE
+        fields = struct.pack(
+            "<HHIIHH",
+            written_tag,
+            self._channels,
+            self._sample_rate,
+            self._sample_rate * frame_bytes,
+            frame_bytes,
+            bits,
+        )
+        if written_tag == _TAG_EXTENSIBLE:
+            return fields + struct.pack("<HHIH", 22, bits, 0, tag) + _GUID_TAIL
+        return fields if tag == _TAG_PCM else fields + struct.pack("<H", 0)
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack("<4sI", name, len(content)) + content
+
+
+@dataclass(frozen=True)
+class WavLayout:
+    """Where the samples of a WAV file lie.
+
+    Attributes
+    ----------
+    data_offset : int
+        In bytes.
+    frames, channels, sample_rate, bits : int
+    is_float : bool
+    """
+
+    data_offset: int
+    frames: int
+    channels: int
+    sample_rate: int
+    bits: int
+    is_float: bool
+
+
+def read_wav_layout(path: Path) -> WavLayout:
+    """Read the header of a RIFF or RF64 WAVE file.
+
+    Raises
+    ------
+    AudioFileError
+        The file is missing or not such a file.
+    """
+    try:
+        with open(path, "rb") as file:
+            file_bytes = os.fstat(file.fileno()).st_size
+            kind, _, form = struct.unpack("<4sI4s", file.read(12))
+            if kind not in (b"RIFF", b"RF64") or form != b"WAVE":
+                raise AudioFileError(f"'{path}' is not a WAV file; make the stems again.")
+            format_fields, data_bytes_64 = b"", 0
+            while True:
+                name, size = struct.unpack("<4sI", file.read(8))
+                if name == b"data":
+                    data_offset = file.tell()
+                    data_bytes = data_bytes_64 if size == _UNKNOWN_32 and kind == b"RF64" else size
+                    break
+                next_chunk = file.tell() + size + size % 2
+                content = file.read(min(size, 64)) if name in (b"ds64", b"fmt ") else b""
+                file.seek(next_chunk)
+                if name == b"ds64":
+                    data_bytes_64 = struct.unpack_from("<Q", content, 8)[0]
+                elif name == b"fmt ":
+                    format_fields = content
+        tag, channels, sample_rate, _, frame_bytes, bits = struct.unpack_from("<HHIIHH", format_fields)
+        if tag == _TAG_EXTENSIBLE:
+            tag = struct.unpack_from("<H", format_fields, 24)[0]
+        if not channels or frame_bytes * 8 != channels * bits:
+            raise struct.error("the sizes of a frame contradict each other")
+        frames = max(min(data_bytes, file_bytes - data_offset), 0) // frame_bytes
+    except (OSError, struct.error) as error:
+        raise AudioFileError(f"'{path}' is missing or damaged; make the stems again.") from error
+    return WavLayout(data_offset, frames, channels, sample_rate, bits, tag == _TAG_FLOAT)
+
+
+def wav_memmap(path: Path) -> NDArray[np.float32]:
+    """Map the samples of a 32-bit float WAV file into memory, read-only.
+
+    Returns
+    -------
+    samples : ndarray [shape=(frames, channels)], float32
+        A `numpy.memmap`; nothing is read until it is touched.
+
+    Raises
+    ------
+    AudioFileError
+        The file is missing, damaged or holds something else.
+    """
+    layout = read_wav_layout(path)
+    if not layout.is_float or layout.bits != 32:
+        raise AudioFileError(f"'{path}' does not hold 32-bit float samples; make the stems again.")
+    shape = (layout.frames, layout.channels)
+    if not layout.frames:
+        return np.zeros(shape, np.float32)
+    return np.memmap(path, np.dtype("<f4"), "r", layout.data_offset, shape)
