@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.path import unfold
 from scoresep.model.score import Measure, Part, PerformancePath, Score, UnfoldedScore, WrittenNotes

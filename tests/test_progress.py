@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scoresep.errors import Cancelled
 from scoresep.progress import Progress, ProgressState
 
@@ -18,8 +21,8 @@ def test_pieces_of_pieces_rise_from_0_to_1(fractions: list[float], count: int) -
                 inner.update(fraction)
             inner.update(1.0)
     values = [state.fraction for state in heard]
-    assert all(a <= b + 1e-12 for a, b in zip(values[:-1], values[1:], strict=True))
-    assert 0.0 <= values[0]
+    assert all(a <= b + 1e-12 for a, b in itertools.pairwise(values))
+    assert values[0] >= 0.0
     assert values[-1] == pytest.approx(1.0)
 
 

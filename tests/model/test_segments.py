@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scoresep.model.segments import Activity, joined_intervals, segments_of
 
 TOTAL = 200
@@ -27,7 +30,7 @@ def test_segments_say_for_every_frame_who_plays(parts: list[list[tuple[int, int]
     segments = segments_of(tuple(activity(i, rows) for i, rows in enumerate(parts)), TOTAL)
     assert segments[0].start_frame == 0
     assert segments[-1].end_frame == TOTAL
-    for before, after in zip(segments[:-1], segments[1:], strict=True):
+    for before, after in itertools.pairwise(segments):
         assert before.end_frame == after.start_frame
         assert before.part_indices != after.part_indices
     for segment in segments:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scoresep.model.timemap import TimeMap, rising_time_map
 
 points = st.lists(

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_scores import even_alignment, scale_score, score_of
+
 from scoresep.errors import UsageError
 from scoresep.model.audio import Recording
 from scoresep.model.path import PathChoices
@@ -15,7 +17,6 @@ from scoresep.model.project import Change, Project, ScoreFile, apply_change
 from scoresep.model.segments import Activity
 from scoresep.model.timemap import SyncPoint
 from scoresep.session import edits
-from small_scores import even_alignment, scale_score, score_of
 
 RECORDING = Recording("take.wav", "ab", 600_000, 2, 44100)
 

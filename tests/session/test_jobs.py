@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from scoresep.errors import ScoreFileError, WorkerError
 from scoresep.progress import Progress
 from scoresep.session.jobs import Job, JobRunner, JobState
