@@ -1,0 +1,218 @@
+"""Peaks: what a waveform looks like at every zoom, without reading its samples again.
+
+A pyramid holds lowest value, highest value and root mean square (RMS) of every 32 frames, of every 128, and so on.
+It is filled block by block, can be drawn while it is filled, and is exact: no sample lies outside its peaks. Where
+pyramids are kept, and how they are drawn, is not known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Frames of the finest level: the screen asks for samples themselves only where it shows less than a second or two.
+BASE_FRAMES = 32
+# How many entries of one level make one of the next.
+FACTOR = 4
+LOW, HIGH, RMS = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Outline of a waveform, column by column.
+
+    Attributes
+    ----------
+    low, high, rms : ndarray [shape=(channels, columns)], float32
+        NaN in columns that lie outside the recording or are not known yet.
+    """
+
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    rms: NDArray[np.float32]
+
+
+def level_sizes(frames: int) -> tuple[int, ...]:
+    """Return the number of entries of every level for a recording of `frames`, finest first, down to one entry."""
+    sizes = [max(-(-frames // BASE_FRAMES), 1)]
+    while sizes[-1] > 1:
+        sizes.append(-(-sizes[-1] // FACTOR))
+    return tuple(sizes)
+
+
+@dataclass(frozen=True, eq=False)
+class PeakPyramid:
+    """Peaks of one recording or stem.
+
+    Attributes
+    ----------
+    frames : int
+        Length of the recording.
+    table : ndarray [shape=(channels, 3, entries)], float16
+        Lowest, highest and RMS, all levels one after the other, finest first. Half precision halves what is kept;
+        values are rounded outwards, so that peaks stay peaks. May be a memory map.
+    ready_frames : int
+        How many frames from the start are in the table so far.
+    """
+
+    frames: int
+    table: NDArray[np.float16]
+    ready_frames: int
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return int(self.table.shape[0])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all frames are in the table."""
+        return self.ready_frames >= self.frames
+
+    def envelope(self, start_frame: float, frames_per_column: float, columns: int) -> Envelope:
+        """Return the outline of `columns` columns, each `frames_per_column` wide, from `start_frame` on.
+
+        A column takes in every entry that it touches; columns narrower than `BASE_FRAMES` share entries.
+        """
+        sizes = level_sizes(self.frames)
+        level = 0
+        while level + 1 < len(sizes) and BASE_FRAMES * FACTOR ** (level + 1) * 2 <= frames_per_column:
+            level += 1
+        entry_frames = BASE_FRAMES * FACTOR**level
+        edges = start_frame + frames_per_column * np.arange(columns + 1)
+        ready = sizes[level] if self.is_complete else self.ready_frames // entry_frames
+        first = np.clip(np.floor(edges[:-1] / entry_frames), 0, ready).astype(np.int64)
+        last = np.clip(np.ceil(edges[1:] / entry_frames), 0, ready).astype(np.int64)
+        known = (last > first) & (edges[:-1] < self.frames)
+        offset = sum(sizes[:level])
+        low_entry, high_entry = (int(first[known][0]), int(last[known][-1])) if known.any() else (0, 0)
+        part = np.asarray(self.table[:, :, offset + low_entry : offset + high_entry], np.float32)
+        return _reduced(part[:, LOW], part[:, HIGH], part[:, RMS] ** 2, first - low_entry, last - low_entry, known)
+
+
+def envelope_of_samples(
+    samples: NDArray[np.float32], samples_start: int, start_frame: float, frames_per_column: float, columns: int
+) -> Envelope:
+    """Return the same as `PeakPyramid.envelope` from samples, for zooms finer than a pyramid.
+
+    Parameters
+    ----------
+    samples : ndarray [shape=(channels, frames)], float32
+    samples_start : int
+        Frame of the recording at which `samples` starts.
+    start_frame, frames_per_column : float
+    columns : int
+    """
+    edges = start_frame - samples_start + frames_per_column * np.arange(columns + 1)
+    count = samples.shape[1]
+    first = np.clip(np.floor(edges[:-1]), 0, count).astype(np.int64)
+    last = np.clip(np.maximum(np.ceil(edges[1:]), np.floor(edges[:-1]) + 1), 0, count).astype(np.int64)
+    known = (last > first) & (edges[1:] > 0)
+    return _reduced(samples, samples, samples.astype(np.float32) ** 2, first, last, known)
+
+
+def _reduced(
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+    square: NDArray[np.float32],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    known: NDArray[np.bool_],
+) -> Envelope:
+    """Reduce entries [first, last) to columns; columns that are not `known` become NaN."""
+    result = [np.full((low.shape[0], len(first)), np.nan, np.float32) for _ in range(3)]
+    if known.any():
+        limits = np.stack([first[known], last[known]], axis=1).ravel()
+        counts = (last[known] - first[known]).astype(np.float32)
+        # reduceat wants every limit inside: one entry more at the end, which no column takes in
+        low, high, square = (np.pad(x, ((0, 0), (0, 1))) for x in (low, high, square))
+        result[0][:, known] = np.minimum.reduceat(low, limits, axis=1)[:, ::2]
+        result[1][:, known] = np.maximum.reduceat(high, limits, axis=1)[:, ::2]
+        result[2][:, known] = np.sqrt(np.add.reduceat(square, limits, axis=1)[:, ::2] / counts)
+    return Envelope(*result)
+
+
+class PeakBuilder:
+    """Fills a pyramid block by block.
+
+    Parameters
+    ----------
+    frames, channels : int
+        Of the recording.
+    table : ndarray [shape=(channels, 3, entries)], float16, optional
+        Where to build, such as a memory map; made in memory by default.
+    """
+
+    def __init__(self, frames: int, channels: int, table: NDArray[np.float16] | None = None) -> None:
+        self._sizes = level_sizes(frames)
+        self._frames = frames
+        shape = table_shape(frames, channels)
+        if table is not None and table.shape != shape:
+            raise ValueError(
+                f"a table for {frames} frames and {channels} channels has the shape {shape}, not {table.shape}"
+            )
+        self._table = np.zeros(shape, np.float16) if table is None else table
+        self._ready_frames = 0
+        self._rest: NDArray[np.float32] = np.zeros((channels, 0), np.float32)
+
+    @property
+    def pyramid(self) -> PeakPyramid:
+        """The pyramid as far as it is filled; it shares its table with the builder."""
+        return PeakPyramid(self._frames, self._table, self._ready_frames)
+
+    def append(self, samples: NDArray[np.float32]) -> None:
+        """Take in the next block, shape (channels, frames), of any length."""
+        joined = np.concatenate([self._rest, samples], axis=1) if self._rest.shape[1] else samples
+        start = self._ready_frames
+        whole = joined.shape[1] // BASE_FRAMES * BASE_FRAMES
+        if start + joined.shape[1] >= self._frames:
+            whole = self._frames - start
+        self._rest = np.array(joined[:, whole:], np.float32)
+        if whole:
+            self._write_base(start // BASE_FRAMES, np.nan_to_num(joined[:, :whole].astype(np.float32, copy=False)))
+            self._ready_frames = start + whole
+            self._write_levels(start // BASE_FRAMES)
+
+    def _write_base(self, first: int, samples: NDArray[np.float32]) -> None:
+        count = -(-samples.shape[1] // BASE_FRAMES)
+        # the last entry may be short: filled up with its last sample, peaks stay what they are and RMS all but so
+        missing = count * BASE_FRAMES - samples.shape[1]
+        if missing:
+            samples = np.pad(samples, ((0, 0), (0, missing)), mode="edge")
+        boxes = samples.reshape(samples.shape[0], count, BASE_FRAMES)
+        target = self._table[:, :, first : first + count]
+        target[:, LOW] = _half_towards(boxes.min(2), -np.inf)
+        target[:, HIGH] = _half_towards(boxes.max(2), np.inf)
+        target[:, RMS] = np.minimum(np.sqrt(np.mean(boxes * boxes, axis=2)), np.finfo(np.float16).max)
+
+    def _write_levels(self, first: int) -> None:
+        """Bring the coarser levels up to date from entry `first` of the finest on."""
+        offset, done = 0, -(-self._ready_frames // BASE_FRAMES)
+        for size, next_size in zip(self._sizes[:-1], self._sizes[1:], strict=True):
+            first, next_done = first // FACTOR, -(-done // FACTOR)
+            source = self._table[:, :, offset + first * FACTOR : offset + done].astype(np.float32)
+            missing = (next_done - first) * FACTOR - source.shape[2]
+            if missing:
+                source = np.pad(source, ((0, 0), (0, 0), (0, missing)), mode="edge")
+            boxes = source.reshape(*source.shape[:2], next_done - first, FACTOR)
+            target = self._table[:, :, offset + size + first : offset + size + next_done]
+            target[:, LOW] = boxes[:, LOW].min(2)
+            target[:, HIGH] = boxes[:, HIGH].max(2)
+            target[:, RMS] = np.sqrt(np.mean(boxes[:, RMS] ** 2, axis=2))
+            offset, done = offset + size, next_done
+            assert done <= next_size
+
+
+def table_shape(frames: int, channels: int) -> tuple[int, int, int]:
+    """Return the shape of a pyramid's table."""
+    return channels, 3, sum(level_sizes(frames))
+
+
+def _half_towards(values: NDArray[np.float32], direction: float) -> NDArray[np.float16]:
+    """Round to half precision, never to the inner side of `direction`."""
+    limit = float(np.finfo(np.float16).max)
+    half = np.clip(values, -limit, limit).astype(np.float16)
+    inner = half > values if direction < 0 else half < values
+    return np.where(inner, np.nextafter(half, np.float16(direction)), half)

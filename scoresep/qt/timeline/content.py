@@ -1,0 +1,56 @@
+"""What the timeline shows, gathered in one place for all lanes; no Qt, and nothing that is not given from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from scoresep.model.audio import SampleSource
+from scoresep.model.peaks import PeakPyramid
+from scoresep.model.project import PartSettings
+from scoresep.model.segments import Activity, Segment
+from scoresep.qt.timeline.score_layout import ScoreLayout
+from scoresep.qt.timeline.wave_data import WaveData
+
+
+@dataclass(frozen=True)
+class StemWave:
+    """The sound of one stem: its samples, its peaks, or both; peaks may come later."""
+
+    source: SampleSource | None
+    pyramid: PeakPyramid | None
+
+
+@dataclass
+class TimelineContent:
+    """Everything that lanes draw.
+
+    Attributes
+    ----------
+    recording : WaveData or None
+    layout : ScoreLayout or None
+    parts : tuple of PartSettings
+    activities : tuple of Activity or None
+    segments : tuple of Segment
+    stems : dict of WaveData
+        By part index; None stands for the residual.
+    silent_parts : frozenset of (int or None)
+        Parts that are not heard now; None stands for the residual.
+    """
+
+    recording: WaveData | None = None
+    layout: ScoreLayout | None = None
+    parts: tuple[PartSettings, ...] = ()
+    activities: tuple[Activity, ...] | None = None
+    segments: tuple[Segment, ...] = ()
+    stems: dict[int | None, WaveData] = field(default_factory=dict)
+    silent_parts: frozenset[int | None] = frozenset()
+
+    def part_name(self, part_index: int) -> str:
+        """Return the name of a part, as the person or else the score says."""
+        if part_index < len(self.parts) and self.parts[part_index].name:
+            return self.parts[part_index].name
+        return f"Part {part_index + 1}"
+
+    def part_color(self, part_index: int) -> str:
+        """Return the colour of a part, ``#rrggbb``; grey for one that nothing is known of."""
+        return self.parts[part_index].color if part_index < len(self.parts) else "#8c8c8c"

@@ -1,0 +1,282 @@
+"""What pointer, wheel and keys do in the timeline. What a pointer can do, a key or a method of the view does too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
+from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
+from PySide6.QtWidgets import QToolTip
+
+from scoresep.qt.timeline.timeline_canvas import HEADER_PX
+
+if TYPE_CHECKING:
+    from scoresep.qt.timeline.timeline_view import TimelineView
+
+DRAG_FROM_PX = 4.0
+EDGE_PX = 4.0
+AUTO_SCROLL_MS = 30
+WHEEL_NOTCH = 120.0
+ZOOM_PER_NOTCH = 1.25
+SCROLL_PX_PER_NOTCH = 90.0
+
+# For the page of shortcuts: keys, and what they do.
+SHORTCUTS: tuple[tuple[str, str], ...] = (
+    ("+  /  -", "Zoom in, zoom out around the playhead"),
+    ("Ctrl + wheel, pinch", "Zoom at the pointer"),
+    ("Ctrl + Shift + wheel, Ctrl + Up / Down", "Taller or flatter lanes"),
+    ("Wheel", "Scroll up and down"),
+    ("Shift + wheel, middle button", "Scroll in time"),
+    ("F", "Show everything"),
+    ("Z", "Zoom to the selection"),
+    ("Click", "Move the playhead"),
+    ("Drag, Shift + click", "Select a range; with Ctrl from bar line to bar line"),
+    ("Double-click", "Select the note, segment or bar"),
+    ("Left / Right", "Move the playhead a little"),
+    ("Shift + Left / Right", "Move the end of the selection"),
+    ("Ctrl + Left / Right", "Move the playhead by a bar"),
+    ("Home / End", "To the start, to the end"),
+    ("Page Up / Page Down", "One page back, one page on"),
+    ("Up / Down", "Scroll the lanes"),
+    ("L", "Loop the selection, or stop looping"),
+    ("Ctrl + A", "Select everything"),
+    ("Escape", "Select nothing"),
+)
+
+
+class _Drag(Enum):
+    NONE = auto()
+    PRESSED = auto()
+    SELECT = auto()
+    PAN = auto()
+
+
+class Gestures(QObject):
+    """Turns events of the canvas into calls of the view.
+
+    Parameters
+    ----------
+    view : TimelineView
+    """
+
+    def __init__(self, view: TimelineView) -> None:
+        super().__init__(view)
+        self._view = view
+        self._canvas = view.canvas
+        self._drag = _Drag.NONE
+        self._pressed_at = QPointF()
+        self._last_at = QPointF()
+        self._anchor_frame = 0
+        self._by_bars = False
+        self._is_double = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(AUTO_SCROLL_MS)
+        self._timer.timeout.connect(self._auto_scroll)
+        self._canvas.installEventFilter(self)
+        self._handlers: dict[QEvent.Type, Callable[..., bool]] = {
+            QEvent.Type.MouseButtonPress: self._press,
+            QEvent.Type.MouseMove: self._move,
+            QEvent.Type.MouseButtonRelease: self._release,
+            QEvent.Type.MouseButtonDblClick: self._double_click,
+            QEvent.Type.Wheel: self._wheel,
+            QEvent.Type.NativeGesture: self._native_gesture,
+            QEvent.Type.KeyPress: self._key,
+            QEvent.Type.ToolTip: self._tool_tip,
+            QEvent.Type.Leave: self._leave,
+        }
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        handler = self._handlers.get(event.type())
+        return handler(event) if handler is not None else False
+
+    @property
+    def is_dragging(self) -> bool:
+        """Whether a pointer button is held for selecting or panning."""
+        return self._drag is not _Drag.NONE
+
+    # ------------------------------------------------------------------------------------------ pointer
+
+    def _press(self, event: QMouseEvent) -> bool:
+        self._pressed_at = self._last_at = event.position()
+        self._is_double = False
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._drag = _Drag.PAN
+            self._canvas.setCursor(Qt.CursorShape.ClosedHandCursor)
+            return True
+        if event.button() != Qt.MouseButton.LeftButton or event.position().x() < HEADER_PX:
+            return False
+        frame = self._canvas.frame_at(event.position().x())
+        selection = self._view.selection
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._anchor_frame = self._far_end(selection, frame)
+            self._start_selecting(event)
+        elif (edge := self._edge_at(event.position())) is not None and selection is not None:
+            self._anchor_frame = selection[1 - edge]
+            self._start_selecting(event)
+        else:
+            self._anchor_frame = frame
+            self._drag = _Drag.PRESSED
+        return True
+
+    def _far_end(self, selection: tuple[int, int] | None, frame: int) -> int:
+        if selection is not None:
+            return max(selection, key=lambda f: abs(f - frame))
+        return self._view.playhead_frame if self._view.playhead_frame is not None else frame
+
+    def _edge_at(self, position: QPointF) -> int | None:
+        """Return which edge of the selection lies under the pointer: 0 the start, 1 the end."""
+        for edge, frame in enumerate(self._view.selection or ()):
+            if abs(self._canvas.x_of(frame) - position.x()) <= EDGE_PX:
+                return edge
+        return None
+
+    def _start_selecting(self, event: QMouseEvent) -> None:
+        self._drag = _Drag.SELECT
+        self._select_to(event)
+
+    def _move(self, event: QMouseEvent) -> bool:
+        if self._drag is _Drag.PAN:
+            delta = event.position() - self._last_at
+            self._view.scroll_px(-delta.x())
+            self._canvas.set_scroll_y(self._canvas.scroll_y - delta.y())
+        elif self._drag is _Drag.PRESSED and not self._is_double:
+            if abs(event.position().x() - self._pressed_at.x()) >= DRAG_FROM_PX:
+                self._start_selecting(event)
+        elif self._drag is _Drag.SELECT:
+            self._select_to(event)
+        else:
+            on_edge = self._edge_at(event.position()) is not None and event.position().x() >= HEADER_PX
+            shape = Qt.CursorShape.SizeHorCursor if on_edge else Qt.CursorShape.ArrowCursor
+            self._canvas.setCursor(shape)
+        self._last_at = event.position()
+        self._view.hover(event.position())
+        return False
+
+    def _select_to(self, event: QMouseEvent) -> None:
+        self._by_bars = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        self._last_at = event.position()
+        outside = not HEADER_PX <= event.position().x() <= self._canvas.width()
+        if outside and not self._timer.isActive():
+            self._timer.start()
+        elif not outside:
+            self._timer.stop()
+        self._update_selection()
+
+    def _update_selection(self) -> None:
+        x = min(max(self._last_at.x(), HEADER_PX), float(self._canvas.width()))
+        ends = sorted((self._anchor_frame, self._canvas.frame_at(x)))
+        if self._by_bars:
+            ends = list(self._view.whole_bars(ends[0], ends[1]))
+        self._view.select(ends[0], ends[1])
+
+    def _auto_scroll(self) -> None:
+        x = self._last_at.x()
+        beyond = x - HEADER_PX if x < HEADER_PX else x - self._canvas.width()
+        self._view.scroll_px(min(max(beyond, -60.0), 60.0) * 0.6)
+        self._update_selection()
+
+    def _release(self, event: QMouseEvent) -> bool:
+        drag, self._drag = self._drag, _Drag.NONE
+        self._timer.stop()
+        if drag is _Drag.PAN:
+            self._canvas.unsetCursor()
+        elif drag is _Drag.PRESSED and not self._is_double:
+            self._view.select_nothing()
+            self._view.seek_requested.emit(self._anchor_frame)
+        return drag is not _Drag.NONE
+
+    def _double_click(self, event: QMouseEvent) -> bool:
+        if event.button() != Qt.MouseButton.LeftButton or event.position().x() < HEADER_PX:
+            return False
+        self._is_double = True
+        found = self._canvas.hit_at(event.position())
+        if found is not None:
+            self._view.select(found[1].start_frame, found[1].end_frame)
+        else:
+            frame = self._canvas.frame_at(event.position().x())
+            self._view.select(*self._view.whole_bars(frame, frame))
+        return True
+
+    def _leave(self, event: QEvent) -> bool:
+        self._view.hover(None)
+        return False
+
+    def _tool_tip(self, event: QHelpEvent) -> bool:
+        text = self._view.tool_tip_at(QPointF(event.pos()))
+        if text:
+            QToolTip.showText(event.globalPos(), text, self._canvas)
+        else:
+            QToolTip.hideText()
+        return True
+
+    # -------------------------------------------------------------------------------------------- wheel
+
+    def _wheel(self, event: QWheelEvent) -> bool:
+        modifiers = event.modifiers()
+        pixels, angle = event.pixelDelta(), event.angleDelta()
+        notches_x, notches_y = angle.x() / WHEEL_NOTCH, angle.y() / WHEEL_NOTCH
+        notches = notches_y or notches_x  # some systems turn the wheel sideways while Alt or Shift is held
+        if modifiers & Qt.KeyboardModifier.ControlModifier and modifiers & Qt.KeyboardModifier.ShiftModifier:
+            self._canvas.set_height_scale(self._canvas.height_scale * 1.15**notches)
+        elif modifiers & Qt.KeyboardModifier.ControlModifier:
+            self._view.zoom(ZOOM_PER_NOTCH**notches, event.position().x() - HEADER_PX)
+        elif modifiers & Qt.KeyboardModifier.ShiftModifier:
+            self._view.scroll_px(-notches * SCROLL_PX_PER_NOTCH if pixels.isNull() else -(pixels.x() or pixels.y()))
+        else:
+            if notches_x:
+                self._view.scroll_px(-notches_x * SCROLL_PX_PER_NOTCH if pixels.isNull() else -pixels.x())
+            if notches_y:
+                px = notches_y * SCROLL_PX_PER_NOTCH * 0.5 if pixels.isNull() else pixels.y()
+                self._canvas.set_scroll_y(self._canvas.scroll_y - px)
+        self._view.hover(event.position())
+        event.accept()
+        return True
+
+    def _native_gesture(self, event: QNativeGestureEvent) -> bool:
+        if event.gestureType() != Qt.NativeGestureType.ZoomNativeGesture:
+            return False
+        self._view.zoom(1.0 + event.value(), event.position().x() - HEADER_PX)
+        return True
+
+    # --------------------------------------------------------------------------------------------- keys
+
+    def _key(self, event: QKeyEvent) -> bool:
+        view, key = self._view, Qt.Key(event.key())
+        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        plain: dict[Qt.Key, Callable[[], None]] = {
+            Qt.Key.Key_Plus: view.zoom_in,
+            Qt.Key.Key_Equal: view.zoom_in,
+            Qt.Key.Key_Minus: view.zoom_out,
+            Qt.Key.Key_F: view.zoom_to_fit,
+            Qt.Key.Key_Z: view.zoom_to_selection,
+            Qt.Key.Key_L: view.toggle_loop,
+            Qt.Key.Key_Escape: view.select_nothing,
+            Qt.Key.Key_Left: lambda: view.step_playhead(-1),
+            Qt.Key.Key_Right: lambda: view.step_playhead(1),
+            Qt.Key.Key_Up: lambda: self._canvas.set_scroll_y(self._canvas.scroll_y - 40),
+            Qt.Key.Key_Down: lambda: self._canvas.set_scroll_y(self._canvas.scroll_y + 40),
+            Qt.Key.Key_Home: view.go_to_start,
+            Qt.Key.Key_End: view.go_to_end,
+            Qt.Key.Key_PageUp: lambda: view.turn_page(-1),
+            Qt.Key.Key_PageDown: lambda: view.turn_page(1),
+        }
+        with_control: dict[Qt.Key, Callable[[], None]] = {
+            Qt.Key.Key_Plus: view.zoom_in,
+            Qt.Key.Key_Equal: view.zoom_in,
+            Qt.Key.Key_Minus: view.zoom_out,
+            Qt.Key.Key_Left: lambda: view.step_bar(-1),
+            Qt.Key.Key_Right: lambda: view.step_bar(1),
+            Qt.Key.Key_Up: lambda: self._canvas.set_height_scale(self._canvas.height_scale * 1.15),
+            Qt.Key.Key_Down: lambda: self._canvas.set_height_scale(self._canvas.height_scale / 1.15),
+            Qt.Key.Key_A: view.select_all,
+        }
+        if shift and key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+            view.extend_selection(1 if key == Qt.Key.Key_Right else -1, by_bar=control)
+            return True
+        action = (with_control if control else plain).get(key)
+        if action is not None:
+            action()
+        return action is not None

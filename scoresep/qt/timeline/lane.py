@@ -1,0 +1,79 @@
+"""What all lanes of the timeline have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor
+
+from scoresep.qt.timeline.content import TimelineContent
+from scoresep.qt.timeline.painting import PaintContext
+
+SWATCH_PX = 9.0
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What lies under the pointer.
+
+    Attributes
+    ----------
+    start_frame, end_frame : int
+        Its range.
+    text : str
+        What it is, in words: ``Violin, A4``.
+    part_index : int or None
+    place : int or None
+        For a note its place in the layout, so that it can be shown as touched.
+    """
+
+    start_frame: int
+    end_frame: int
+    text: str
+    part_index: int | None = None
+    place: int | None = None
+
+
+class Lane:
+    """A horizontal strip of the timeline with a name at its left.
+
+    Attributes
+    ----------
+    title : str
+    least_height : float
+        In logical pixels.
+    stretch : float
+        Share of the spare height that it takes.
+    """
+
+    title = ""
+    least_height = 20.0
+    stretch = 0.0
+
+    def __init__(self, content: TimelineContent) -> None:
+        self.content = content
+
+    def paint_ground(self, ctx: PaintContext, top: float, height: float) -> None:
+        """Paint what lies behind bar lines."""
+
+    def paint(self, ctx: PaintContext, top: float, height: float) -> None:
+        """Paint the content over the bar lines."""
+
+    def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:
+        """Paint the name at the left."""
+        ctx.text(rect.adjusted(10, 0, -8, 0), self.title, ctx.theme.text)
+
+    def hit(self, frame: float, y: float, height: float, tolerance_frames: float) -> Hit | None:
+        """Return what lies at a frame and at `y` from the lane's top."""
+        return None
+
+    def _header_with_swatch(self, ctx: PaintContext, rect: QRectF, color: QColor, is_silent: bool) -> None:
+        swatch = QRectF(rect.left() + 10, ctx.snap(rect.center().y() - SWATCH_PX / 2), SWATCH_PX, SWATCH_PX)
+        if is_silent:
+            ctx.painter.setPen(color)
+            ctx.painter.drawRect(swatch.adjusted(0.5, 0.5, -0.5, -0.5))
+        else:
+            ctx.painter.fillRect(swatch, color)
+        text_color = ctx.theme.faint_text if is_silent else ctx.theme.text
+        ctx.text(rect.adjusted(10 + SWATCH_PX + 7, 0, -8, 0), self.title, text_color)

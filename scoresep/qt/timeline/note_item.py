@@ -1,0 +1,229 @@
+"""The piano roll: the notes of every part at their places in the recording, in the part's colour.
+
+Up to some hundreds of visible notes are drawn one by one, with name, outline and how sure their place is; more are
+drawn as one image, whose cost does not grow with their number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QImage, QPainter, QPen
+
+from scoresep.qt.timeline.content import TimelineContent
+from scoresep.qt.timeline.lane import Hit, Lane
+from scoresep.qt.timeline.painting import PaintContext
+from scoresep.qt.timeline.score_layout import ScoreLayout, pitch_name
+from scoresep.qt.timeline.theme import blend, translucent
+
+# Below this the place of a note is doubtful and drawn so.
+DOUBTFUL = 0.5
+MOST_SINGLE_NOTES = 700
+LEAST_NOTE_PX = 3.0
+BLACK_KEYS = (1, 3, 6, 8, 10)
+UNPITCHED_ROW_PX = 14.0
+
+
+class NoteItem(Lane):
+    """The piano roll."""
+
+    title = "Notes"
+    stretch = 3.0
+
+    def __init__(self, content: TimelineContent) -> None:
+        super().__init__(content)
+        layout = content.layout
+        low, high = layout.pitch_range if layout is not None else (48, 72)
+        self._low, self._rows = low, high - low + 1
+        self._unpitched = layout.unpitched_parts if layout is not None else ()
+        self.least_height = min(max(self._rows * 4.0, 110.0), 260.0) + len(self._unpitched) * UNPITCHED_ROW_PX
+
+    def _pitched_height(self, height: float) -> float:
+        return height - len(self._unpitched) * UNPITCHED_ROW_PX
+
+    def _row_px(self, height: float) -> float:
+        return self._pitched_height(height) / self._rows
+
+    def note_tops(self, layout: ScoreLayout, places: NDArray[np.int64], height: float) -> NDArray[np.float64]:
+        """Return how far below the lane's top the given notes lie."""
+        pitch, row_px = layout.pitch_midi[places], self._row_px(height)
+        line = np.searchsorted(np.array(self._unpitched, np.int64), layout.part_index[places])
+        unpitched = self._pitched_height(height) + line * UNPITCHED_ROW_PX
+        return np.where(np.isnan(pitch), unpitched, (self._low + self._rows - 1 - np.nan_to_num(pitch)) * row_px)
+
+    def note_heights(self, layout: ScoreLayout, places: NDArray[np.int64], height: float) -> NDArray[np.float64]:
+        """Return the heights of the given notes."""
+        return np.where(np.isnan(layout.pitch_midi[places]), UNPITCHED_ROW_PX, self._row_px(height))
+
+    def paint_ground(self, ctx: PaintContext, top: float, height: float) -> None:
+        """Paint the rows of the black keys and the lines between octaves."""
+        row_px, theme = self._row_px(height), ctx.theme
+        for row in range(self._rows):
+            pitch = self._low + self._rows - 1 - row
+            y = top + row * row_px
+            if pitch % 12 in BLACK_KEYS and row_px >= 3:
+                ctx.fill(ctx.clip_left, y, ctx.clip_right - ctx.clip_left, row_px, theme.alternate)
+            if pitch % 12 == 0:
+                ctx.horizontal(y + row_px, ctx.clip_left, ctx.clip_right, theme.beat_line)
+        for line in range(len(self._unpitched)):
+            y = top + self._pitched_height(height) + line * UNPITCHED_ROW_PX
+            ctx.horizontal(y, ctx.clip_left, ctx.clip_right, theme.bar_line)
+
+    def paint(self, ctx: PaintContext, top: float, height: float) -> None:
+        """See `Lane`."""
+        layout = self.content.layout
+        if layout is None:
+            text = "No score yet: open one, or drop it here."
+            ctx.text(QRectF(ctx.left + 14, top, ctx.axis.width_px - 28, height), text, ctx.theme.faint_text)
+            return
+        places = layout.visible(*ctx.frame_range(4.0))
+        if len(layout.visible(ctx.axis.start_frame, ctx.axis.end_frame)) > MOST_SINGLE_NOTES:
+            self._paint_dense(ctx, layout, places, top, height)
+        else:
+            self._paint_single(ctx, layout, places, top, height)
+
+    def _paint_single(
+        self, ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], top: float, height: float
+    ) -> None:
+        painter = ctx.painter
+        tops, heights = self.note_tops(layout, places, height), self.note_heights(layout, places, height)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        metrics = QFontMetricsF(painter.font())
+        for place, y, note_height in zip(places.tolist(), tops.tolist(), heights.tolist(), strict=True):
+            left = ctx.snap(ctx.x(int(layout.onset_frame[place])))
+            right = max(ctx.snap(ctx.x(int(layout.offset_frame[place]))), left + LEAST_NOTE_PX)
+            gap = 1.0 if note_height >= 5 else 0.0
+            rect = QRectF(left, ctx.snap(top + y), right - left, max(ctx.snap(note_height) - gap, 2.0))
+            color = self._paint_note(ctx, layout, place, rect)
+            if note_height >= metrics.height() * 0.8 and rect.width() > 30:
+                name = pitch_name(float(layout.pitch_midi[place])) if not np.isnan(layout.pitch_midi[place]) else ""
+                if metrics.horizontalAdvance(name) + 8 < rect.width():
+                    ink = QColor("#ffffff") if color.lightnessF() < 0.55 else QColor("#16181b")
+                    doubtful = layout.confidence[place] < DOUBTFUL or not layout.is_aligned
+                    ctx.text(rect.adjusted(4, 0, 0, 0), name, ctx.theme.text if doubtful else ink)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _paint_note(self, ctx: PaintContext, layout: ScoreLayout, place: int, rect: QRectF) -> QColor:
+        part, confidence = int(layout.part_index[place]), float(layout.confidence[place])
+        color = ctx.theme.part_color(self.content.part_color(part))
+        if part in self.content.silent_parts:
+            color = blend(color, ctx.theme.ground, 0.65)
+        painter = ctx.painter
+        radius = min(2.5, rect.height() / 3, rect.width() / 3)
+        if layout.is_aligned and confidence >= DOUBTFUL:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(translucent(color, 0.55 + 0.4 * confidence))
+            painter.drawRoundedRect(rect, radius, radius)
+            painter.fillRect(QRectF(rect.left(), rect.top(), min(2.0, rect.width()), rect.height()), color)
+            return color
+        inner = rect.adjusted(0.5, 0.5, -0.5, -0.5)
+        dashed = Qt.PenStyle.SolidLine if not layout.is_aligned else Qt.PenStyle.DashLine
+        painter.setPen(QPen(color, 1.0, dashed))
+        painter.setBrush(translucent(color, 0.22))
+        painter.drawRoundedRect(inner, radius, radius)
+        if layout.is_aligned:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QBrush(translucent(color, 0.6), Qt.BrushStyle.BDiagPattern))
+            painter.drawRoundedRect(inner, radius, radius)
+        return color
+
+    def _paint_dense(
+        self, ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], top: float, height: float
+    ) -> None:
+        ratio, row_px = ctx.pixel_ratio, self._row_px(height)
+        first_px = round(ctx.clip_left * ratio)
+        columns = round(ctx.clip_right * ratio) - first_px
+        lines = self._rows + len(self._unpitched)
+        pixels = self._dense_pixels(ctx, layout, places, (lines, columns), first_px)
+        for first, count, y, line_px in (
+            (0, self._rows, 0.0, row_px),
+            (self._rows, len(self._unpitched), self._pitched_height(height), UNPITCHED_ROW_PX),
+        ):
+            if not count:
+                continue
+            edges = np.rint((top + y + np.arange(count + 1) * line_px) * ratio).astype(np.int64)
+            tall = np.repeat(pixels[first : first + count], np.diff(edges), axis=0)
+            if line_px >= 5:  # a hair between rows, as between single notes
+                tall[edges[1:] - edges[0] - 1] = 0
+            image = QImage(tall.data, columns, len(tall), QImage.Format.Format_ARGB32_Premultiplied)
+            image.setDevicePixelRatio(ratio)
+            ctx.painter.drawImage(QPointF(first_px / ratio, edges[0] / ratio), image)
+
+    def _dense_pixels(
+        self,
+        ctx: PaintContext,
+        layout: ScoreLayout,
+        places: NDArray[np.int64],
+        shape: tuple[int, int],
+        first_px: int,
+    ) -> NDArray[np.uint32]:
+        """Draw notes into an image with one line for every pitch: for each part, count where notes begin and end."""
+        lines, columns = shape
+        px = ctx.pixel_ratio / ctx.axis.frames_per_px
+        origin = ctx.axis.x_to_frame(first_px / ctx.pixel_ratio - ctx.left)
+        left = np.floor((layout.onset_frame[places] - origin) * px).astype(np.int64)
+        right = np.maximum(np.ceil((layout.offset_frame[places] - origin) * px).astype(np.int64), left + 1)
+        pitch = layout.pitch_midi[places]
+        unpitched = self._rows + np.searchsorted(np.array(self._unpitched, np.int64), layout.part_index[places])
+        line = np.where(np.isnan(pitch), unpitched, self._low + self._rows - 1 - np.rint(np.nan_to_num(pitch)))
+        line = np.clip(line.astype(np.int64), 0, lines - 1)
+        left, right = np.clip(left, 0, columns), np.clip(right, 0, columns)
+        doubtful = (layout.confidence[places] < DOUBTFUL) | (not layout.is_aligned)
+        pixels = np.zeros(shape, np.uint32)
+        size = lines * (columns + 1)
+        for part in np.unique(layout.part_index[places]).tolist():
+            color = ctx.theme.part_color(self.content.part_color(part))
+            for is_doubtful, alpha in ((True, 0.4), (False, 0.92)):
+                mine = (layout.part_index[places] == part) & (doubtful == is_doubtful)
+                if not mine.any():
+                    continue
+                at = line[mine] * (columns + 1)
+                steps = np.bincount(at + left[mine], minlength=size) - np.bincount(at + right[mine], minlength=size)
+                covered = np.cumsum(steps.reshape(lines, columns + 1), axis=1)[:, :-1] > 0
+                opacity = alpha * (0.35 if part in self.content.silent_parts else 1.0)
+                pixels[covered] = _premultiplied(color, opacity)
+        return pixels
+
+    def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:
+        """Paint the name, and the names of the octaves at the edge."""
+        layout = self.content.layout
+        row_px = self._row_px(rect.height())
+        right = Qt.AlignmentFlag.AlignRight
+        for row in range(self._rows):
+            pitch = self._low + self._rows - 1 - row
+            if pitch % 12 == 0:
+                y = rect.top() + (row + 0.5) * row_px
+                ctx.text(QRectF(rect.right() - 44, y - 8, 38, 16), pitch_name(pitch), ctx.theme.faint_text, right)
+        for line in range(len(self._unpitched)):
+            y = rect.top() + self._pitched_height(rect.height()) + line * UNPITCHED_ROW_PX
+            name = self.content.part_name(self._unpitched[line])
+            ctx.text(
+                QRectF(rect.left() + 10, y, rect.width() - 16, UNPITCHED_ROW_PX), name, ctx.theme.faint_text, right
+            )
+        title = QRectF(rect.left() + 10, rect.top() + 4, rect.width() - 54, 18)
+        ctx.text(title, self.title, ctx.theme.text)
+        if layout is not None and not layout.is_aligned:
+            ctx.text(title.translated(0, 18), "not aligned yet", ctx.theme.warning)
+
+    def hit(self, frame: float, y: float, height: float, tolerance_frames: float) -> Hit | None:
+        """Return the note at a place; of several the one that started last."""
+        layout = self.content.layout
+        if layout is None:
+            return None
+        places = layout.visible(frame - tolerance_frames, frame + tolerance_frames)
+        tops, heights = self.note_tops(layout, places, height), self.note_heights(layout, places, height)
+        touched = places[(tops <= y) & (y < tops + heights)]
+        if not len(touched):
+            return None
+        place = int(touched[-1])
+        part, pitch = int(layout.part_index[place]), float(layout.pitch_midi[place])
+        text = f"{self.content.part_name(part)}, {pitch_name(pitch)}"
+        if layout.is_aligned and layout.confidence[place] < DOUBTFUL:
+            text += f" (doubtful, {layout.confidence[place]:.0%})"
+        return Hit(int(layout.onset_frame[place]), int(layout.offset_frame[place]), text, part, place)
+
+
+def _premultiplied(color: QColor, alpha: float) -> np.uint32:
+    red, green, blue = (round(c * alpha * 255) for c in (color.redF(), color.greenF(), color.blueF()))
+    return np.uint32(round(alpha * 255) << 24 | red << 16 | green << 8 | blue)

@@ -1,0 +1,78 @@
+"""What every lane paints with: the painter together with time axis, theme and the pixels of the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter
+
+from scoresep.qt.timeline.theme import Theme
+from scoresep.qt.timeline.time_axis import TimeAxis
+
+
+@dataclass(frozen=True)
+class PaintContext:
+    """A painter in the widget's logical coordinates.
+
+    Attributes
+    ----------
+    painter : QPainter
+    axis : TimeAxis
+    theme : Theme
+    pixel_ratio : float
+        Device pixels in a logical one.
+    left : float
+        Where the time axis starts in the widget.
+    clip_left, clip_right : float
+        What has to be painted; beyond it painting has no effect.
+    """
+
+    painter: QPainter
+    axis: TimeAxis
+    theme: Theme
+    pixel_ratio: float
+    left: float
+    clip_left: float
+    clip_right: float
+
+    @property
+    def hair(self) -> float:
+        """Width of the thinnest line: a whole number of device pixels, about one logical pixel."""
+        return max(round(self.pixel_ratio), 1) / self.pixel_ratio
+
+    def snap(self, value: float) -> float:
+        """Move a coordinate to the edge of a device pixel."""
+        return round(value * self.pixel_ratio) / self.pixel_ratio
+
+    def x(self, frame: float) -> float:
+        """Convert a frame to the widget's x."""
+        return self.left + self.axis.frame_to_x(frame)
+
+    def frame_range(self, margin_px: float = 0.0) -> tuple[float, float]:
+        """Return the frames to be painted, with a margin on either side."""
+        return (
+            self.axis.x_to_frame(self.clip_left - self.left - margin_px),
+            self.axis.x_to_frame(self.clip_right - self.left + margin_px),
+        )
+
+    def fill(self, x: float, y: float, width: float, height: float, color: QColor) -> None:
+        """Fill a rectangle whose edges are moved to device pixels; never thinner than a hair."""
+        left, top = self.snap(x), self.snap(y)
+        right, bottom = max(self.snap(x + width), left + self.hair), max(self.snap(y + height), top + self.hair)
+        self.painter.fillRect(QRectF(left, top, right - left, bottom - top), color)
+
+    def vertical(self, x: float, top: float, bottom: float, color: QColor) -> None:
+        """Draw a vertical hairline."""
+        self.painter.fillRect(QRectF(self.snap(x), top, self.hair, bottom - top), color)
+
+    def horizontal(self, y: float, left: float, right: float, color: QColor) -> None:
+        """Draw a horizontal hairline."""
+        self.painter.fillRect(QRectF(left, self.snap(y), right - left, self.hair), color)
+
+    def text(self, rect: QRectF, text: str, color: QColor, align: Qt.AlignmentFlag | None = None) -> None:
+        """Write one line, elided to the rectangle, vertically centred and left unless said otherwise."""
+        align = Qt.AlignmentFlag.AlignLeft if align is None else align
+        elided = QFontMetricsF(self.painter.font()).elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+        self.painter.setPen(color)
+        self.painter.drawText(rect, int(align | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine), elided)

@@ -1,0 +1,132 @@
+"""Colours and fonts of the timeline, derived from the palette of the window, so that light and dark follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtGui import QColor, QFont, QPalette
+
+from scoresep.model.colors import legible
+
+
+def blend(color: QColor, other: QColor, share: float) -> QColor:
+    """Mix two colours; `share` is how much of `other` the result holds, 0 to 1."""
+    return QColor.fromRgbF(
+        color.redF() + (other.redF() - color.redF()) * share,
+        color.greenF() + (other.greenF() - color.greenF()) * share,
+        color.blueF() + (other.blueF() - color.blueF()) * share,
+    )
+
+
+def translucent(color: QColor, alpha: float) -> QColor:
+    """Return the colour with an opacity of 0 to 1."""
+    other = QColor(color)
+    other.setAlphaF(alpha)
+    return other
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Every colour that the timeline draws with, apart from those of the parts.
+
+    Attributes
+    ----------
+    is_dark : bool
+    ground, alternate : QColor
+        Behind the lanes, and behind the black keys of the piano roll.
+    header : QColor
+        Behind ruler and lane names.
+    text, faint_text : QColor
+    beat_line, bar_line, border : QColor
+        From faintest to clearest.
+    wave, wave_core : QColor
+        Peaks, and RMS inside them.
+    accent : QColor
+        Selection and focus.
+    playhead : QColor
+    warning : QColor
+        What is not sure or not done yet.
+    """
+
+    is_dark: bool
+    ground: QColor
+    alternate: QColor
+    header: QColor
+    text: QColor
+    faint_text: QColor
+    beat_line: QColor
+    bar_line: QColor
+    border: QColor
+    wave: QColor
+    wave_core: QColor
+    accent: QColor
+    playhead: QColor
+    warning: QColor
+
+    @classmethod
+    def from_palette(cls, palette: QPalette) -> Theme:
+        """Derive the theme from a palette."""
+        ground, text = palette.color(QPalette.ColorRole.Base), palette.color(QPalette.ColorRole.Text)
+        window = palette.color(QPalette.ColorRole.Window)
+        is_dark = ground.lightnessF() < 0.5
+        slate = QColor("#7fa3c4") if is_dark else QColor("#3f638a")
+        return cls(
+            is_dark=is_dark,
+            ground=ground,
+            alternate=blend(ground, text, 0.045 if is_dark else 0.035),
+            header=window,
+            text=text,
+            faint_text=blend(text, window, 0.38),
+            beat_line=blend(ground, text, 0.07),
+            bar_line=blend(ground, text, 0.19),
+            border=blend(ground, text, 0.26),
+            wave=blend(slate, ground, 0.45),
+            wave_core=blend(slate, ground, 0.05),
+            accent=palette.color(QPalette.ColorRole.Highlight),
+            playhead=QColor("#ff5c52") if is_dark else QColor("#d3261c"),
+            warning=QColor("#e0a030") if is_dark else QColor("#9a6200"),
+        )
+
+    def part_color(self, color: str) -> QColor:
+        """Return the colour of a part, made legible on the ground."""
+        return QColor(legible(color, self.ground.name(), 2.4))
+
+
+def light_palette() -> QPalette:
+    """Return a light palette for windows that do not follow the system's."""
+    return _palette("#f4f5f7", "#ffffff", "#1f2328", "#2f6fd0", "#fbfbfc")
+
+
+def dark_palette() -> QPalette:
+    """Return a dark palette for windows that do not follow the system's."""
+    return _palette("#26292e", "#1b1d21", "#e3e6ea", "#4f8fe6", "#30343a")
+
+
+def _palette(window: str, base: str, text: str, highlight: str, button: str) -> QPalette:
+    palette = QPalette()
+    role = QPalette.ColorRole
+    for roles, color in (
+        ((role.Window,), window),
+        ((role.Base, role.ToolTipBase), base),
+        ((role.WindowText, role.Text, role.ButtonText, role.ToolTipText, role.BrightText), text),
+        ((role.Highlight, role.Link), highlight),
+        ((role.Button, role.AlternateBase), button),
+        ((role.HighlightedText,), "#ffffff"),
+    ):
+        for each in roles:
+            palette.setColor(each, QColor(color))
+    faint = blend(QColor(text), QColor(window), 0.55)
+    palette.setColor(role.PlaceholderText, faint)
+    for each in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, each, faint)
+    return palette
+
+
+def small_font(font: QFont, scale: float = 0.85) -> QFont:
+    """Return a font for labels inside lanes: that of the window, a little smaller."""
+    small = QFont(font)
+    if font.pointSizeF() > 0:
+        small.setPointSizeF(max(font.pointSizeF() * scale, 6.5))
+    else:
+        small.setPixelSize(max(round(font.pixelSize() * scale), 9))
+    return small
