@@ -16,6 +16,8 @@ from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 
+BUDGETS = ("preview", "balanced", "best")
+
 
 @dataclass(frozen=True)
 class SeparationOptions:

@@ -1,0 +1,137 @@
+"""The engine `nmf`: non-negative matrix factorisation that knows the score.
+
+Every pitch of every part has a harmonic template that may sound only around its notes. Templates are learned from the
+recording itself, then every moment of it is divided by Wiener masks. It needs no training and no GPU.
+
+References
+----------
+S. Ewert, B. Pardo, M. Müller, M. D. Plumbley, "Score-informed source separation for musical audio recordings", IEEE
+Signal Processing Magazine 31(3), 2014, doi:10.1109/MSP.2013.2296076.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from scoresep.engines.separation.devices import choose_device, is_out_of_memory, release_memory
+from scoresep.engines.separation.dictionary import Dictionary, Rows
+from scoresep.engines.separation.fitting import active_spectra, fit_loudness, learn, make_block
+from scoresep.engines.separation.grid import OverlapAdd, make_grid, read_spectra
+from scoresep.engines.separation.masks import masked
+from scoresep.engines.separation.protocol import SeparationOptions, SeparationReport, StemSink
+from scoresep.engines.separation.settings import NmfSettings, settings_for
+from scoresep.errors import OutOfMemoryError
+from scoresep.model.alignment import SoundingNotes
+from scoresep.model.audio import SampleSource
+from scoresep.progress import Progress
+
+log = logging.getLogger(__name__)
+
+LEARNING_SHARE = 0.6  # of the time
+LEAST_BLOCK_WINDOWS = 16
+
+
+@dataclass
+class _Place:
+    """Where the work is done, and how much at a time."""
+
+    device: torch.device
+    block_windows: int
+    warnings: list[str]
+
+    def retreat(self, error: BaseException) -> None:
+        """Make do with less memory, or give up."""
+        release_memory(self.device)
+        if self.block_windows > LEAST_BLOCK_WINDOWS:
+            self.block_windows //= 2
+        elif self.device.type != "cpu":
+            self.warnings.append(f"The device {self.device.type} ran out of memory; the CPU went on.")
+            self.device = torch.device("cpu")
+        else:
+            raise OutOfMemoryError(
+                "There is not enough memory to separate; close other programs and try again."
+            ) from error
+
+
+class NmfSeparator:
+    """Score-informed NMF.
+
+    Parameters
+    ----------
+    settings : NmfSettings, optional
+        Instead of those that the budget means.
+    """
+
+    name = "nmf"
+
+    def __init__(self, settings: NmfSettings | None = None) -> None:
+        self._settings = settings
+
+    def separate(
+        self,
+        source: SampleSource,
+        notes: SoundingNotes,
+        options: SeparationOptions,
+        sink: StemSink,
+        progress: Progress,
+    ) -> SeparationReport:
+        """Separate all of `source`; see `protocol.Separator`."""
+        settings = self._settings or settings_for(options.budget)
+        place = _Place(choose_device(options.device), settings.block_windows, [])
+        with torch.inference_mode():
+            dictionary = self._learn(source, notes, settings, place, progress.part(0.0, LEARNING_SHARE))
+            self._write(source, dictionary, place, sink, progress.part(LEARNING_SHARE, 1.0))
+        return SeparationReport(self.name, place.device.type, tuple(place.warnings))
+
+    @staticmethod
+    def _learn(
+        source: SampleSource, notes: SoundingNotes, settings: NmfSettings, place: _Place, progress: Progress
+    ) -> Dictionary:
+        grid = make_grid(source.frames, source.sample_rate, settings.window_s)
+        rows = Rows(notes, grid, settings)
+        while True:
+            try:
+                dictionary = Dictionary(rows, grid, source.channels, settings, place.device)
+                learn(source, dictionary, place.block_windows, progress)
+                return dictionary
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                place.retreat(error)
+
+    @staticmethod
+    def _write(source: SampleSource, dictionary: Dictionary, place: _Place, sink: StemSink, progress: Progress) -> None:
+        grid = dictionary.grid
+        adder = OverlapAdd(grid, dictionary.rows.stem_count, source.channels, place.device)
+        first = written = 0
+        while first < grid.windows:
+            progress.update(first / grid.windows, "Writing the stems")
+            last = min(first + place.block_windows, grid.windows)
+            try:
+                stems = adder.add(_block_stems(source, dictionary, first, last, progress))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                place.retreat(error)
+                dictionary = dictionary.on(place.device)
+                adder.move_to(place.device)
+                continue
+            count = stems.shape[2]
+            residual = source.read(written, written + count) - stems.sum(0, dtype=np.float32)
+            sink.write(np.concatenate([stems, residual[None]]))
+            first, written = last, written + count
+
+
+def _block_stems(
+    source: SampleSource, dictionary: Dictionary, first: int, last: int, progress: Progress
+) -> torch.Tensor:
+    """Return the spectra of all stems in the windows [first, last)."""
+    spectra = read_spectra(source, dictionary.grid, first, last, dictionary.device)
+    block = make_block(dictionary, spectra, first)
+    active = active_spectra(dictionary, block.rows, dictionary.reduced_spectra(block.rows), dictionary.reduced_gains())
+    fit_loudness(block, active, dictionary.settings.solve_iterations, progress.check)
+    return masked(dictionary, block, spectra)

@@ -1,0 +1,75 @@
+"""What the `nmf` engine may be told, and what each budget means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from scoresep.engines.separation.activity import Tolerances
+from scoresep.engines.separation.protocol import BUDGETS
+from scoresep.errors import UsageError
+
+
+@dataclass(frozen=True)
+class NmfSettings:
+    """How the dictionary is made, learned and used.
+
+    Attributes
+    ----------
+    window_s : float
+        Length of a window.
+    shifts_cents : tuple of float
+        Pitches beside that of the score at which a note may sound, moment by moment: tuning, vibrato, glides.
+    full_resolution_hz : float
+        Up to here the fit sees every frequency; above, bands.
+    learn_iterations, solve_iterations : int
+        Rounds in which sounds are learned together with loudnesses, and loudnesses with the sounds as learned.
+    learn_s : float
+        Sounds are learned from at most so many seconds of the recording.
+    block_windows : int
+        Windows that are worked on together.
+    mask_exponent : float
+        Power of the magnitudes in the masks; 2 is Wiener's.
+    far_cost : float
+        What sounding at the limit of its tolerance costs a note, as a share of its loudness.
+    residual_cost : float
+        What the residual costs everywhere.
+    sharing : float
+        How many windows of mean loudness the opinion of neighbouring pitches counts for.
+    attack_bands, residual_bands, gain_bands : int
+        Bands of attacks and unpitched notes, of the residual, and of a part's gains in the channels.
+    tolerances : Tolerances
+    """
+
+    window_s: float = 0.186
+    shifts_cents: tuple[float, ...] = (-45.0, -30.0, -15.0, 0.0, 15.0, 30.0, 45.0)
+    full_resolution_hz: float = 6000.0
+    learn_iterations: int = 30
+    solve_iterations: int = 20
+    learn_s: float = 600.0
+    block_windows: int = 256
+    mask_exponent: float = 2.0
+    far_cost: float = 2.0
+    residual_cost: float = 0.3
+    sharing: float = 5.0
+    attack_bands: int = 40
+    residual_bands: int = 24
+    gain_bands: int = 12
+    tolerances: Tolerances = field(default_factory=Tolerances)
+
+
+def settings_for(budget: str) -> NmfSettings:
+    """Return the settings of a budget.
+
+    Raises
+    ------
+    UsageError
+        If there is no budget of that name.
+    """
+    if budget not in BUDGETS:
+        raise UsageError(f"There is no budget {budget!r}; choose one of {', '.join(BUDGETS)}.")
+    settings = NmfSettings()
+    if budget == "preview":
+        return replace(settings, learn_iterations=15, solve_iterations=12, learn_s=120.0)
+    if budget == "best":
+        return replace(settings, learn_iterations=60, solve_iterations=40, learn_s=1800.0)
+    return settings
