@@ -90,6 +90,10 @@ class WavWriter:
         finally:
             self._file.close()
 
+    def discard(self) -> None:
+        """Close without a header; the file is worth nothing then. Harmless after `close`."""
+        self._file.close()
+
     def __enter__(self) -> Self:
         return self
 
@@ -99,7 +103,7 @@ class WavWriter:
         if kind is None:
             self.close()
         else:
-            self._file.close()
+            self.discard()
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)

@@ -1,0 +1,141 @@
+"""A hidden folder in which several files grow until all of them are whole and take their places together.
+
+What was there before stays until then. Nobody else's file is ever touched. A folder that a killed process left behind
+is known by its lock, which the system has given back, and is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from scoresep.errors import OutputError
+from scoresep.files.atomic import (
+    make_folders,
+    move_all,
+    output_errors,
+    part_path,
+    remove_empty,
+    remove_folder,
+    sync_to_disk,
+)
+from scoresep.files.locks import FileLock
+
+_LOCK_NAME = ".lock"
+_REPLACED_NAME = ".replaced"
+
+
+class PartFolder:
+    """Where files are written that will stand in `target` together.
+
+    Parameters
+    ----------
+    target : Path
+        The final folder, there or not.
+    needed_bytes : int
+        What will be written; refused at once where there is no room for it.
+
+    Attributes
+    ----------
+    path : Path
+        Write here. It lies in `target` where that exists (which may be a file system of its own), else beside it.
+
+    Raises
+    ------
+    OutputError
+    """
+
+    def __init__(self, target: Path, needed_bytes: int = 0) -> None:
+        self.target = target
+        self._is_inside = target.is_dir()
+        place = target / target.name if self._is_inside else target
+        with output_errors(target):
+            if target.exists() and not self._is_inside:
+                raise FileExistsError(errno.EEXIST, "is a file")
+            self._created = make_folders(place.parent)
+            remove_abandoned(target)
+            try:
+                _check_room(place.parent, needed_bytes)
+                self.path = part_path(place)
+                self.path.mkdir()
+                self._lock = FileLock.try_lock(self.path / _LOCK_NAME)
+            except BaseException:
+                remove_empty(self._created)
+                raise
+
+    def publish(self, names: Sequence[str], replaced: Collection[str] = ()) -> None:
+        """Move the files to their final places, all or none, and remove this folder.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The files in this folder. The last is moved last: it is the one that says that the others are whole.
+        replaced : collection of str
+            Files in the target that give way, whether or not a new one takes their name.
+
+        Raises
+        ------
+        OutputError
+            Another file bears one of the names, or the system refuses. All is as before, and this folder still there.
+        """
+        with output_errors(self.target):
+            for name in names:
+                sync_to_disk(self.path / name)
+            if self._is_inside:
+                old = self.path / _REPLACED_NAME
+                old.mkdir(exist_ok=True)
+                giving_way = [(self.target / n, old / n) for n in replaced if (self.target / n).is_file()]
+                move_all(giving_way + [(self.path / n, self.target / n) for n in names])
+                sync_to_disk(self.target)
+                self._release()
+                remove_folder(self.path)
+            else:
+                self._release()
+                os.rename(self.path, self.target)
+                sync_to_disk(self.target.parent)
+            self._created = []
+
+    def abort(self) -> None:
+        """Remove this folder with all that is in it, and what was made for it."""
+        self._release()
+        old = self.path / _REPLACED_NAME
+        if old.is_dir() and any(old.iterdir()):
+            return  # moving a person's earlier files back has failed: they are worth more than a tidy folder
+        remove_folder(self.path)
+        remove_empty(self._created)
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                self._lock.release()
+            self._lock = None
+
+
+def remove_abandoned(target: Path) -> None:
+    """Remove what processes that were killed have left of their work for the folder `target`."""
+    pattern = f".{target.name[:80]}.*.part"
+    places = (target, target.parent)
+    for folder in [f for place in places if place.is_dir() for f in place.iterdir() if f.match(pattern)]:
+        lock = None
+        with contextlib.suppress(OSError):
+            if (folder / _LOCK_NAME).exists():
+                lock = FileLock.try_lock(folder / _LOCK_NAME)
+        if lock is not None:
+            lock.release()
+            remove_folder(folder)
+
+
+def _check_room(folder: Path, needed_bytes: int) -> None:
+    try:
+        free_bytes = shutil.disk_usage(folder).free
+    except OSError:
+        return  # some network file systems do not tell
+    if free_bytes < needed_bytes:
+        raise OutputError(
+            f"'{folder}' has room for {free_bytes / 1e9:.1f} GB, but {needed_bytes / 1e9:.1f} GB are needed; "
+            "free some space or choose another folder."
+        )

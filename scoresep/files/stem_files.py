@@ -1,0 +1,283 @@
+"""Folders of stems: written block by block, there as a whole or not at all, and mapped into memory for playing.
+
+A stem folder holds ``01 Violin.wav`` ... ``Residual.wav`` and ``manifest.json``, which makes it one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoresep.errors import InputError, OutputError, SeparationError
+from scoresep.files.atomic import output_errors
+from scoresep.files.file_names import safe_name
+from scoresep.files.part_folders import PartFolder
+from scoresep.files.wav_files import HEADER_BYTES, WavWriter, read_wav_layout, wav_memmap
+from scoresep.model.audio import Recording
+from scoresep.model.project import Stem, StemSet
+
+MANIFEST_NAME = "manifest.json"
+RESIDUAL_NAME = "Residual"
+
+
+class StemFolderWriter:
+    """Takes stems from an engine, block by block; a `StemSink`.
+
+    Use it in a ``with`` statement, or call `abort` when something fails before `finish`.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the stems will stand. Stems that ScoreSep wrote there earlier give way when the new ones are whole; all
+        other files stay.
+    recording : Recording
+        Gives length, rate and channels.
+    parts : sequence of (int, str)
+        For every stem the part it belongs to and its name. The residual comes after them and is not among them.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written, there is no room, or files of others bear the names of the stems.
+    """
+
+    def __init__(self, folder: str | Path, recording: Recording, parts: Sequence[tuple[int, str]]) -> None:
+        self._folder = Path(folder).expanduser().absolute()
+        self._recording = recording
+        self._stems = _stems_of(parts)
+        self._replaced = _own_files(self._folder)
+        self._written_frames = 0
+        self._refuse_names_of_others()
+        needed = (recording.frames * recording.channels * 4 + HEADER_BYTES) * len(self._stems)
+        self._part = PartFolder(self._folder, needed)
+        self._writers: list[WavWriter] = []
+        try:
+            with output_errors(self._folder):
+                for stem in self._stems:
+                    path = self._part.path / stem.file
+                    self._writers.append(WavWriter(path, recording.channels, recording.sample_rate))
+        except BaseException:
+            self.abort()
+            raise
+
+    def write(self, stems: NDArray[np.float32]) -> None:
+        """Take the next frames of all stems.
+
+        Parameters
+        ----------
+        stems : ndarray [shape=(stem_count + 1, channels, frames)], float32
+            The residual is the last.
+
+        Raises
+        ------
+        OutputError
+            The disk is full, or gone.
+        SeparationError
+            There are more frames than the recording has, or numbers that are not sound.
+        """
+        expected = (len(self._stems), self._recording.channels)
+        if stems.ndim != 3 or stems.shape[:2] != expected:
+            raise ValueError(f"expected stems of the shape {expected} + (frames,), not {stems.shape}")
+        self._written_frames += stems.shape[2]
+        if self._written_frames > self._recording.frames:
+            raise SeparationError("The stems came out longer than the recording; try another engine.")
+        if not np.isfinite(stems).all():
+            raise SeparationError("The engine computed numbers that are not sound (NaN); try another engine.")
+        with output_errors(self._folder):
+            for writer, samples in zip(self._writers, stems, strict=True):
+                writer.write(samples)
+
+    def finish(self, engine: str, device: str, input_key: str = "", extra: Mapping[str, Any] | None = None) -> StemSet:
+        """Write the manifest and give everything its final name.
+
+        Parameters
+        ----------
+        engine, device : str
+            What made the stems.
+        input_key : str
+            Content key of everything that went into them.
+        extra : mapping, optional
+            Further entries of the manifest.
+
+        Raises
+        ------
+        SeparationError
+            Frames are missing.
+        OutputError
+            The stems cannot take their places; earlier ones are still there.
+        """
+        if self._written_frames != self._recording.frames:
+            raise SeparationError("The stems came out shorter than the recording; try another engine.")
+        stem_set = StemSet(str(self._folder), input_key, engine, device, self._stems)
+        with output_errors(self._folder):
+            for writer in self._writers:
+                writer.close()
+            write_manifest(self._part.path, self._recording, stem_set, extra)
+        self._part.publish([*(stem.file for stem in self._stems), MANIFEST_NAME], self._replaced)
+        return stem_set
+
+    def abort(self) -> None:
+        """Give up: nothing of the new stems is left, and earlier ones are as they were. Harmless after `finish`."""
+        for writer in self._writers:
+            writer.discard()
+        self._part.abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+    def _refuse_names_of_others(self) -> None:
+        for name in (*(stem.file for stem in self._stems), MANIFEST_NAME):
+            if name not in self._replaced and (self._folder / name).exists():
+                raise OutputError(
+                    f"'{self._folder / name}' is not a stem of ScoreSep and would be replaced; choose another folder."
+                )
+
+
+def write_manifest(
+    folder: Path, recording: Recording, stem_set: StemSet, extra: Mapping[str, Any] | None = None
+) -> None:
+    """Write ``manifest.json`` into a folder that is not yet seen by anybody.
+
+    Raises
+    ------
+    OSError
+    """
+    manifest = {
+        "scoresep": importlib.import_module("scoresep").__version__,  # by name: the package is above this layer
+        "engine": stem_set.engine,
+        "device": stem_set.device,
+        "recording": {
+            "file": Path(recording.path).name,
+            "content_key": recording.content_key,
+            "frames": recording.frames,
+            "channels": recording.channels,
+            "sample_rate": recording.sample_rate,
+            "format": recording.format,
+        },
+        "input_key": stem_set.input_key,
+        "stems": [{"file": s.file, "part_index": s.part_index, "part": s.name} for s in stem_set.stems],
+        **(extra or {}),
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    (folder / MANIFEST_NAME).write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """Read and check the manifest of a stem folder.
+
+    Raises
+    ------
+    InputError
+        There is none, or it is not one of ScoreSep's.
+    """
+    path = Path(folder) / MANIFEST_NAME
+    try:
+        manifest = json.loads(path.read_bytes())
+        stems = [_stem_of(entry) for entry in manifest["stems"]]
+        texts = (manifest["scoresep"], manifest["engine"], manifest["device"], manifest.get("input_key", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"'{folder}' is not a folder of stems; separate the recording into it first.") from error
+    if not all(isinstance(text, str) for text in texts) or not all(stems):
+        raise InputError(f"'{path}' is damaged; separate the recording again.")
+    return dict(manifest)
+
+
+def read_stem_set(folder: str | Path) -> StemSet:
+    """Return the stems of a folder, each of which is there.
+
+    Raises
+    ------
+    InputError
+        The folder is not one of stems, or some are missing.
+    """
+    manifest = read_manifest(folder)
+    stems = tuple(stem for entry in manifest["stems"] if (stem := _stem_of(entry)) is not None)
+    for stem in stems:
+        if not (Path(folder) / stem.file).is_file():
+            raise InputError(f"The stem '{Path(folder) / stem.file}' is missing; separate the recording again.")
+    path = str(Path(folder).expanduser().absolute())
+    return StemSet(path, manifest.get("input_key", ""), manifest["engine"], manifest["device"], stems)
+
+
+def stem_memmap(path: str | Path) -> NDArray[np.float32]:
+    """Map a stem into memory, read-only, shape (frames, channels), float32.
+
+    Raises
+    ------
+    AudioFileError
+        It is missing or damaged.
+    """
+    return wav_memmap(Path(path))
+
+
+class StemSource:
+    """A `SampleSource` over a stem on disk; threads may share it, and nothing is read before it is asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Raises
+    ------
+    AudioFileError
+        The file is missing or damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._sample_rate = read_wav_layout(Path(path)).sample_rate
+        self._samples = stem_memmap(path)
+
+    @property
+    def frames(self) -> int:
+        """Length in frames."""
+        return int(self._samples.shape[0])
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return int(self._samples.shape[1])
+
+    @property
+    def sample_rate(self) -> int:
+        """Frames in a second."""
+        return self._sample_rate
+
+    def read(self, start_frame: int, stop_frame: int) -> NDArray[np.float32]:
+        """Return the frames of [start_frame, stop_frame), clipped to the stem, shape (channels, frames)."""
+        rows = self._samples[max(start_frame, 0) : max(min(stop_frame, self.frames), 0)]
+        return np.array(rows.T, np.float32, order="C")
+
+
+def _stems_of(parts: Sequence[tuple[int, str]]) -> tuple[Stem, ...]:
+    digits = max(2, len(str(len(parts))))
+    named = [Stem(f"{i + 1:0{digits}d} {safe_name(name)}.wav", part, name) for i, (part, name) in enumerate(parts)]
+    return (*named, Stem(f"{RESIDUAL_NAME}.wav", None, RESIDUAL_NAME))
+
+
+def _stem_of(entry: Mapping[str, Any]) -> Stem | None:
+    """Return the stem that an entry of a manifest describes; None where it is nonsense or points out of the folder."""
+    file, part_index, name = entry["file"], entry["part_index"], entry["part"]
+    is_plain = isinstance(file, str) and Path(file).name == file and file.lower().endswith((".wav", ".flac"))
+    is_index = part_index is None or (isinstance(part_index, int) and part_index >= 0)
+    return Stem(file, part_index, name) if is_plain and is_index and isinstance(name, str) else None
+
+
+def _own_files(folder: Path) -> tuple[str, ...]:
+    """Return what an earlier run of ScoreSep wrote into a folder."""
+    try:
+        manifest = read_manifest(folder)
+    except InputError:
+        return ()
+    return (*(entry["file"] for entry in manifest["stems"]), MANIFEST_NAME)
