@@ -1,0 +1,178 @@
+"""Everything that the window can do, as one table: menus, shortcuts and the page of shortcuts are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One thing that the window can do.
+
+    Attributes
+    ----------
+    id : str
+    menu : str
+        Title of the menu that it stands in.
+    text : str
+        As in the menu, with its mnemonic.
+    keys : tuple of str
+        Shortcuts, the first of which is shown.
+    tip : str
+        What it does, for the status bar and tips.
+    is_checkable : bool
+    starts_group : bool
+        Whether a line is drawn before it.
+    submenu : str
+        Id of a menu that opens in its place, filled by the window.
+    repeats : bool
+        Whether holding the key does it again and again.
+    """
+
+    id: str
+    menu: str
+    text: str
+    keys: tuple[str, ...] = ()
+    tip: str = ""
+    is_checkable: bool = False
+    starts_group: bool = False
+    submenu: str = ""
+    repeats: bool = False
+
+
+FILE, EDIT, VIEW, PLAYBACK, PARTS, WORK, HELP = "&File", "&Edit", "&View", "&Playback", "P&arts", "&Work", "&Help"
+MENUS = (FILE, EDIT, VIEW, PLAYBACK, PARTS, WORK, HELP)
+
+ACTIONS: tuple[ActionSpec, ...] = (
+    ActionSpec("new", FILE, "&New project", ("Ctrl+N",), "Begin with nothing"),
+    ActionSpec(
+        "open_recording", FILE, "Open &recording…", ("Ctrl+R",), "Open the sound to be separated", starts_group=True
+    ),
+    ActionSpec(
+        "open_score", FILE, "Open &score…", ("Ctrl+Shift+R",), "Open the score, or a corrected one in place of it"
+    ),
+    ActionSpec("open_project", FILE, "&Open project…", ("Ctrl+O",), "Open a saved project"),
+    ActionSpec("recent", FILE, "Open re&cent", submenu="recent"),
+    ActionSpec("open_demo", FILE, "Open the &demo piece", (), "A short piece that comes with ScoreSep"),
+    ActionSpec("save", FILE, "&Save", ("Ctrl+S",), "Save the project", starts_group=True),
+    ActionSpec("save_as", FILE, "Save &as…", ("Ctrl+Shift+S",), "Save the project in another place"),
+    ActionSpec("export", FILE, "&Export…", ("Ctrl+E",), "Write stems or the mix as sound files", starts_group=True),
+    ActionSpec("quit", FILE, "&Quit", ("Ctrl+Q",), "Close ScoreSep", starts_group=True),
+    ActionSpec("undo", EDIT, "&Undo", ("Ctrl+Z",), "Take the last edit back", repeats=True),
+    ActionSpec("redo", EDIT, "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Make it again", repeats=True),
+    ActionSpec("select_all", EDIT, "Select &all", ("Ctrl+A",), "Select the whole recording", starts_group=True),
+    ActionSpec("select_nothing", EDIT, "Select &nothing", (), "Take the selection away  (Esc)"),
+    ActionSpec(
+        "repeats",
+        EDIT,
+        "Re&peats…",
+        ("Ctrl+Alt+R",),
+        "Say which repeats are played in this recording",
+        starts_group=True,
+    ),
+    ActionSpec("zoom_in", VIEW, "Zoom &in", ("Ctrl++", "Ctrl+=", "+", "="), "Show less, larger", repeats=True),
+    ActionSpec("zoom_out", VIEW, "Zoom &out", ("Ctrl+-", "-"), "Show more, smaller", repeats=True),
+    ActionSpec("zoom_fit", VIEW, "Show &everything", ("F",), "Show the whole recording"),
+    ActionSpec("zoom_selection", VIEW, "Zoom to &selection", ("Z",), "Show just what is selected"),
+    ActionSpec("go_to_bar", VIEW, "&Go to bar…", ("Ctrl+G",), "Move the playhead to a bar", starts_group=True),
+    ActionSpec("panel", VIEW, "&Parts and mixer", ("F4",), "Show or hide the panel", True, starts_group=True),
+    ActionSpec("appearance", VIEW, "&Appearance", submenu="appearance"),
+    ActionSpec("full_screen", VIEW, "&Full screen", ("F11",), "Fill the screen, or not", True),
+    ActionSpec("play", PLAYBACK, "&Play", ("Space",), "Play from the playhead, or stop"),
+    ActionSpec(
+        "play_selection", PLAYBACK, "Play from se&lection", ("Return", "Enter"), "Play from where the selection starts"
+    ),
+    ActionSpec("to_start", PLAYBACK, "To the &start", (), "Move the playhead to the start  (Home)"),
+    ActionSpec("to_end", PLAYBACK, "To the &end", (), "Move the playhead to the end  (End)"),
+    ActionSpec("loop", PLAYBACK, "&Loop selection", ("L",), "Play the selection again and again", True, True),
+    ActionSpec(
+        "follow", PLAYBACK, "&Follow the playhead", ("Ctrl+L",), "Keep the playhead in sight while playing", True
+    ),
+    ActionSpec(
+        "original",
+        PLAYBACK,
+        "Hear the &original",
+        ("X",),
+        "Hear the recording instead of the stems; hold X to compare for a moment",
+        True,
+        True,
+    ),
+    ActionSpec("output", PLAYBACK, "Sound &device", submenu="output", starts_group=True),
+    ActionSpec("mute", PARTS, "&Mute", ("Shift+M",), "Silence the chosen part"),
+    ActionSpec("solo", PARTS, "&Solo", ("Shift+S",), "Hear the chosen part alone"),
+    ActionSpec("minus", PARTS, "Minus &one", ("Shift+N",), "Hear everything but the chosen part"),
+    ActionSpec(
+        "next_part", PARTS, "&Next part", ("Alt+Down",), "Choose the next part", starts_group=True, repeats=True
+    ),
+    ActionSpec("previous_part", PARTS, "&Previous part", ("Alt+Up",), "Choose the part before", repeats=True),
+    ActionSpec("part_menu", PARTS, "&Instrument…", ("Shift+I",), "Say what plays the chosen part", starts_group=True),
+    ActionSpec("reset_mixer", PARTS, "&Reset the mixer", (), "Set all levels, pans, mutes and solos to rest"),
+    ActionSpec("align", WORK, "&Align", ("Ctrl+Shift+A",), "Find where every note lies in the recording"),
+    ActionSpec("accept", WORK, "Ac&cept the new alignment", ("A",), "Take the alignment that is shown beside"),
+    ActionSpec("reject", WORK, "Re&ject the new alignment", (), "Keep the present alignment"),
+    ActionSpec("segment", WORK, "Se&gment again", (), "Find again which parts sound when, from the aligned notes"),
+    ActionSpec("separate", WORK, "&Separate…", ("Ctrl+Shift+E",), "Make a stem of every part", starts_group=True),
+    ActionSpec(
+        "aligns_on_open",
+        WORK,
+        "Align by i&tself",
+        (),
+        "Align as soon as recording and score are both there",
+        True,
+        starts_group=True,
+    ),
+    ActionSpec("cancel", WORK, "&Cancel", ("Ctrl+.",), "End what works in the background", starts_group=True),
+    ActionSpec("shortcuts", HELP, "&Shortcuts", ("F1", "?"), "All keys on one page"),
+    ActionSpec("about", HELP, "&About ScoreSep", (), "Version and licence"),
+)
+
+
+def make_actions(owner: QWidget, slots: dict[str, Callable[[], None]]) -> dict[str, QAction]:
+    """Make the actions, each joined to its slot.
+
+    Parameters
+    ----------
+    owner : QWidget
+        The window in which the shortcuts work.
+    slots : dict of callable
+        By id; every action without a submenu needs one.
+
+    Raises
+    ------
+    KeyError
+        An action has no slot.
+    """
+    actions: dict[str, QAction] = {}
+    for spec in ACTIONS:
+        if spec.submenu:
+            continue
+        action = QAction(spec.text, owner)
+        action.setObjectName(spec.id)
+        action.setShortcuts([QKeySequence(key) for key in spec.keys])
+        action.setToolTip(spec.tip)
+        action.setStatusTip(spec.tip)
+        action.setCheckable(spec.is_checkable)
+        action.setAutoRepeat(spec.repeats)
+        action.setMenuRole(QAction.MenuRole.NoRole)
+        action.triggered.connect(lambda _=False, slot=slots[spec.id]: slot())
+        owner.addAction(action)
+        actions[spec.id] = action
+    return actions
+
+
+def fill_menu_bar(bar: QMenuBar, actions: dict[str, QAction], submenus: dict[str, QMenu]) -> None:
+    """Put all actions into their menus."""
+    menus = {title: bar.addMenu(title) for title in MENUS}
+    for spec in ACTIONS:
+        menu = menus[spec.menu]
+        if spec.starts_group:
+            menu.addSeparator()
+        if spec.submenu:
+            submenus[spec.submenu].setTitle(spec.text)
+            menu.addMenu(submenus[spec.submenu])
+        else:
+            menu.addAction(actions[spec.id])

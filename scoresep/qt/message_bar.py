@@ -1,0 +1,160 @@
+"""Sentences for the person that need no box: what went wrong, what is doubtful, what could be done next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from scoresep.qt.buttons import IconButton, TextButton
+from scoresep.qt.icons import draw_icon
+from scoresep.qt.theme import LEVEL_CLIP, LEVEL_HIGH, em, is_dark
+from scoresep.qt.timeline.theme import blend
+
+MAX_SHOWN = 4
+INFO_STAYS_MS = 9000
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Something that a sentence offers to do."""
+
+    text: str
+    do: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What one line of the bar says.
+
+    Attributes
+    ----------
+    level : str
+        ``info``, ``warning``, ``error`` or ``hint``; hints stay until they no longer apply.
+    text : str
+    offers : tuple of Offer
+    origin : object
+        What is handed back when the line is dismissed.
+    """
+
+    level: str
+    text: str
+    offers: tuple[Offer, ...] = ()
+    origin: object = None
+
+
+def level_color(level: str, palette: QPalette) -> QColor:
+    """Return the colour that a level is marked with."""
+    if level == "error":
+        return LEVEL_CLIP
+    if level == "warning":
+        return LEVEL_HIGH
+    return palette.color(QPalette.ColorRole.Highlight)
+
+
+class _Picture(QWidget):
+    def __init__(self, level: str) -> None:
+        super().__init__()
+        self._level = level
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(em(self, 1.15), em(self, 1.15))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        name = "warning" if self._level in ("warning", "error") else "info"
+        draw_icon(painter, name, QRectF(self.rect()), level_color(self._level, self.palette()))
+        painter.end()
+
+
+class MessageLine(QWidget):
+    """One line of the bar."""
+
+    dismissed = Signal(object)
+
+    def __init__(self, sentence: Sentence, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.sentence = sentence
+        self.text = QLabel(sentence.text)
+        self.text.setWordWrap(True)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setAccessibleName(sentence.text)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(em(self, 0.8), em(self, 0.35), em(self, 0.5), em(self, 0.35))
+        row.setSpacing(em(self, 0.5))
+        row.addWidget(_Picture(sentence.level))
+        row.addWidget(self.text, 1)
+        self.buttons: list[TextButton] = []
+        for offer in sentence.offers:
+            button = TextButton(offer.text, offer.text, is_framed=True)
+            button.clicked.connect(lambda _=False, do=offer.do: do())
+            row.addWidget(button)
+            self.buttons.append(button)
+        self.close_button: IconButton | None = None
+        if sentence.level != "hint":
+            self.close_button = IconButton("close", "Dismiss", size_em=1.5)
+            self.close_button.clicked.connect(lambda: self.dismissed.emit(sentence))
+            row.addWidget(self.close_button)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        window = self.palette().color(QPalette.ColorRole.Window)
+        color = level_color(self.sentence.level, self.palette())
+        strength = {"hint": 0.06, "info": 0.08}.get(self.sentence.level, 0.13)
+        painter.fillRect(self.rect(), blend(window, color, strength * (1.3 if is_dark(self.palette()) else 1.0)))
+        painter.fillRect(0, 0, max(em(self, 0.18), 2), self.height(), color)
+        painter.fillRect(0, self.height() - 1, self.width(), 1, blend(window, color, 0.25))
+        painter.end()
+
+
+class MessageBar(QWidget):
+    """The lines that are shown now, the newest on top.
+
+    Signals
+    -------
+    dismissed(object)
+        Origin of the sentence that the person took away.
+    """
+
+    dismissed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._lines: list[MessageLine] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    @property
+    def lines(self) -> tuple[MessageLine, ...]:
+        """The lines shown now."""
+        return tuple(self._lines)
+
+    def show_sentences(self, sentences: tuple[Sentence, ...]) -> None:
+        """Show these sentences and no others; lines that stay the same are left alone."""
+        shown = tuple(reversed(sentences))[:MAX_SHOWN]
+        if [_likeness(line.sentence) for line in self._lines] == [_likeness(s) for s in shown]:
+            return
+        for line in self._lines:
+            self._column.removeWidget(line)
+            line.hide()
+            line.deleteLater()
+        self._lines = []
+        for sentence in shown:
+            line = MessageLine(sentence)
+            line.dismissed.connect(lambda s: self.dismissed.emit(s.origin))
+            self._column.addWidget(line)
+            self._lines.append(line)
+            if sentence.level == "info":
+                QTimer.singleShot(INFO_STAYS_MS, line, lambda s=sentence: self.dismissed.emit(s.origin))
+        self.setVisible(bool(self._lines))
+
+
+def _likeness(sentence: Sentence) -> tuple[object, ...]:
+    return sentence.level, sentence.text, tuple(o.text for o in sentence.offers), id(sentence.origin)

@@ -1,0 +1,185 @@
+"""What is heard of a project: joins the player with the stems, the mixer and the loop of the session."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from scoresep.errors import ScoreSepError
+from scoresep.files.audio_files import open_source
+from scoresep.files.stem_files import StemSource
+from scoresep.model.audio import SampleSource
+from scoresep.model.project import Loop, Project, StemSet
+from scoresep.playback.mixing import Track, TrackKey, mix_of
+from scoresep.playback.player import Player, PlayerState
+from scoresep.session.session import Changed, Session
+
+logger = logging.getLogger(__name__)
+
+
+class Playing(QObject):
+    """Keeps the player at what the project says.
+
+    Signals
+    -------
+    tracks_changed()
+        Stems came or went.
+    original_changed(bool)
+    loop_changed(object)
+        The `Loop`, or None.
+
+    Parameters
+    ----------
+    session : Session
+    player : Player
+    """
+
+    tracks_changed = Signal()
+    original_changed = Signal(bool)
+    loop_changed = Signal(object)
+
+    def __init__(self, session: Session, player: Player, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._player = player
+        self._recording: SampleSource | None = None
+        self._stems: tuple[Track, ...] = ()
+        self._is_original = False
+        self._loop: Loop | None = None
+        self.read_project(Changed(frozenset({"recording", "stem_set", "source"})))
+
+    # ------------------------------------------------------------------------------------------- from the project
+
+    def read_project(self, changed: Changed) -> None:
+        """Take over what has changed."""
+        if changed.what & {"recording", "source"}:
+            self._open_recording()
+        if changed.what & {"recording", "source", "stem_set"}:
+            self._open_stems()
+        if changed.what & {"recording", "source", "stem_set", "mixer"}:
+            self._exchange()
+
+    def _open_recording(self) -> None:
+        # The old source is let go, not closed: the reader may be reading from it at this moment.
+        self._recording = None
+        recording = self._session.project.recording
+        self.set_loop(None)
+        if recording is not None and self._session.source is not None:
+            try:
+                self._recording = open_source(recording)
+            except ScoreSepError as error:
+                self._session.say("error", str(error), "recording")
+
+    def _open_stems(self) -> None:
+        before = self.keys
+        self._stems = ()
+        project = self._session.project
+        if project.stem_set is not None and self._recording is not None:
+            try:
+                self._stems = stem_tracks(project, project.stem_set)
+            except ScoreSepError as error:
+                logger.info("stems: %s", error)
+                self._session.say("warning", "The stems are not there any more; separate again to hear them.", "stems")
+        if before != self.keys:
+            if not self._stems:
+                self.set_original(False)
+            self.tracks_changed.emit()
+
+    def _exchange(self) -> None:
+        recording = self._recording
+        if recording is None:
+            self._player.set_material(None)
+            return
+        tracks = self._stems
+        if self._is_original or not tracks:
+            tracks = (Track("recording", recording),)
+        mixer = self._session.project.mixer
+        self._player.set_material(mix_of(mixer, tracks, recording.frames, recording.sample_rate))
+
+    # --------------------------------------------------------------------------------------------- from the person
+
+    @property
+    def keys(self) -> tuple[TrackKey, ...]:
+        """The stems that can be heard."""
+        return tuple(track.key for track in self._stems)
+
+    @property
+    def sources(self) -> dict[int | None, SampleSource]:
+        """The samples of the stems by part index; None for the residual."""
+        return {(t.key if isinstance(t.key, int) else None): t.source for t in self._stems}
+
+    @property
+    def is_original(self) -> bool:
+        """Whether the recording is heard in place of the stems."""
+        return self._is_original
+
+    @property
+    def loop(self) -> Loop | None:
+        """The stretch that is repeated."""
+        return self._loop
+
+    def set_original(self, is_original: bool) -> None:
+        """Hear the recording in place of the stems, at the same place, or the stems again."""
+        is_original = is_original and bool(self._stems)
+        if is_original != self._is_original:
+            self._is_original = is_original
+            self._exchange()
+        self.original_changed.emit(self._is_original)
+
+    def set_loop(self, loop: Loop | None) -> None:
+        """Repeat a stretch, or nothing."""
+        if loop != self._loop:
+            self._loop = loop
+            self._player.set_loop(loop)
+            self.loop_changed.emit(loop)
+
+    def toggle(self) -> None:
+        """Play from the playhead, or stop."""
+        if self._player.state().is_playing:
+            self._player.stop()
+        else:
+            self._player.play()
+
+    def play_from(self, frame: int) -> None:
+        """Play from a frame."""
+        self._player.play(frame)
+
+    def seek(self, frame: int) -> None:
+        """Move the playhead."""
+        self._player.seek(frame)
+
+    def stop(self) -> None:
+        """Stop."""
+        self._player.stop()
+
+    def choose_device(self, name: str) -> None:
+        """Play to another device; empty for the system's default."""
+        self._player.choose_device(name or None)
+
+    def state(self) -> PlayerState:
+        """Tell what is heard now."""
+        return self._player.state()
+
+    def close(self) -> None:
+        """Stop and let everything go."""
+        self._player.close()
+
+
+def stem_tracks(project: Project, stem_set: StemSet) -> tuple[Track, ...]:
+    """Open the stems of a set.
+
+    Raises
+    ------
+    ScoreSepError
+        One of them is missing, damaged, or of another length than the recording.
+    """
+    recording = project.recording
+    tracks = []
+    for stem in stem_set.stems:
+        source = StemSource(Path(stem_set.folder) / stem.file)
+        if recording is None or (source.frames, source.sample_rate) != (recording.frames, recording.sample_rate):
+            raise ScoreSepError(f"The stem '{stem.file}' does not belong to this recording; separate again.")
+        tracks.append(Track("residual" if stem.part_index is None else stem.part_index, source))
+    return tuple(tracks)
