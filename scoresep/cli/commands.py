@@ -149,7 +149,7 @@ def _path_choices(repeats: str, project: Project) -> PathChoices:
     if repeats == "all":
         return PathChoices(repeats_after_jump=True)
     if repeats == "none" and project.score is not None:
-        return PathChoices(skipped_repeats=frozenset(site.last_measure for site in repeat_sites(project.score)))
+        return PathChoices(skipped_repeats=frozenset(site.closing_measure for site in repeat_sites(project.score)))
     return PathChoices()
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from scoresep import __version__
 from scoresep.cli.terminal import Terminal
+from scoresep.engines.separation import ENGINES
+from scoresep.engines.separation.devices import device_states
 from scoresep.errors import DeviceError
 
 PACKAGES = ("numpy", "scipy", "torch", "soundfile", "av", "music21", "PySide6_Essentials", "pyqtgraph", "sounddevice")
@@ -20,15 +22,13 @@ PACKAGES = ("numpy", "scipy", "torch", "soundfile", "av", "music21", "PySide6_Es
 
 def engines(options: argparse.Namespace, terminal: Terminal, open_window: Callable[[Sequence[str]], int]) -> int:
     """List the engines and the devices they can run on, and say why not where one cannot."""
-    from scoresep.engines.separation import describe_devices, describe_engines
-
-    methods = [{"name": e.name, "text": e.text} for e in describe_engines()]
-    devices = [{"name": d.name, "is_available": d.is_available, "text": d.text} for d in describe_devices()]
+    methods = [{"name": name, "text": text} for name, text in ENGINES.items()]
+    devices = [{"name": d.name, "is_usable": d.is_usable, "text": d.text} for d in device_states()]
     for method in methods:
         terminal.say(f"{method['name']:<10} {method['text']}")
     terminal.say("")
     for device in devices:
-        terminal.say(f"{device['name']:<10} {'yes' if device['is_available'] else 'no ':<4} {device['text']}")
+        terminal.say(f"{device['name']:<10} {'yes' if device['is_usable'] else 'no ':<4} {device['text']}")
     terminal.result({"engines": methods, "devices": devices})
     return 0
 
@@ -61,9 +61,7 @@ def _package(name: str) -> dict[str, Any]:
 
 
 def _compute_devices() -> list[dict[str, Any]]:
-    from scoresep.engines.separation import describe_devices
-
-    return [_row(f"device {d.name}", d.is_available, d.text) for d in describe_devices()]
+    return [_row(f"device {d.name}", d.is_usable, d.text) for d in device_states()]
 
 
 def _sound() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scoresep.engines.separation import SeparationOptions, engine_names, make_engine
 from scoresep.errors import InputError, UsageError
 from scoresep.files.audio_files import check_samples, open_recording, open_source
 from scoresep.files.score_files import open_score
@@ -136,8 +137,8 @@ def load_score(path: str, progress: Progress) -> LoadedScore:
 
 def align_recording(request: AlignmentRequest, progress: Progress) -> Alignment:
     """Align a recording and an unfolded score, through all points placed by hand."""
-    from scoresep.engines.alignment import AlignmentOptions
-    from scoresep.engines.alignment import align as align_engine
+    from scoresep.engines.alignment.align import align as align_engine
+    from scoresep.engines.alignment.options import AlignmentOptions
 
     points = [
         (request.unfolded.beat_to_quarter(p.measure_index, p.occurrence, p.beat), p.frame) for p in request.hand_points
@@ -156,8 +157,6 @@ def separate_recording(request: SeparationRequest, progress: Progress) -> Separa
         If the folder cannot be written.
     SeparationError, DeviceError, Cancelled
     """
-    from scoresep.engines.separation import SeparationOptions, make_engine
-
     engine = make_engine(request.recipe.engine)
     options = SeparationOptions(device=request.device, budget=request.recipe.budget, seed=request.recipe.seed)
     wanted = tuple(range(request.notes.stem_count)) if request.wanted is None else request.wanted
@@ -252,7 +251,8 @@ def open_files(
     AudioFileError, ScoreFileError
     """
     progress = progress or Progress()
-    project, warnings = Project(), ()
+    project = Project()
+    warnings: tuple[str, ...] = ()
     if score is not None:
         loaded_score = load_score(str(score), progress.part(0.0, 0.5))
         project = apply_change(project, edits.set_score(project, loaded_score.score_file, loaded_score.score))
@@ -268,8 +268,6 @@ def check_recipe(recipe: Recipe) -> None:
     ------
     UsageError
     """
-    from scoresep.engines.separation import engine_names
-
     names = engine_names()
     if recipe.engine not in names:
         raise UsageError(f"There is no engine “{recipe.engine}”; choose one of {', '.join(names)}.")
