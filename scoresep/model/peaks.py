@@ -113,6 +113,29 @@ def envelope_of_samples(
     return _reduced(samples, samples, samples.astype(np.float32) ** 2, first, last, known)
 
 
+def envelope_of_line(
+    samples: NDArray[np.float32], samples_start: int, start_frame: float, frames_per_column: float, columns: int
+) -> Envelope:
+    """Return the outline of the straight lines that join samples, for zooms at which a column is less than a frame.
+
+    Parameters are those of `envelope_of_samples`. RMS is 0: a line has no inside.
+    """
+    low = np.full((samples.shape[0], columns), np.nan, np.float32)
+    high = low.copy()
+    count = samples.shape[1]
+    edges = start_frame - samples_start + frames_per_column * np.arange(columns + 1)
+    known = (edges[1:] > 0) & (edges[:-1] < count - 1)
+    at = np.floor((np.arange(count) - edges[0]) / frames_per_column).astype(np.int64)
+    inside = (at >= 0) & (at < columns)
+    for channel in range(samples.shape[0] if count else 0):
+        values = np.interp(edges, np.arange(count), samples[channel])
+        low[channel, known] = np.minimum(values[:-1], values[1:])[known]
+        high[channel, known] = np.maximum(values[:-1], values[1:])[known]
+        low[channel, at[inside]] = np.fmin(low[channel, at[inside]], samples[channel, inside])
+        high[channel, at[inside]] = np.fmax(high[channel, at[inside]], samples[channel, inside])
+    return Envelope(low, high, np.where(np.isnan(low), np.nan, np.float32(0)))
+
+
 def _reduced(
     low: NDArray[np.float32],
     high: NDArray[np.float32],
@@ -127,7 +150,8 @@ def _reduced(
         limits = np.stack([first[known], last[known]], axis=1).ravel()
         counts = (last[known] - first[known]).astype(np.float32)
         # reduceat wants every limit inside: one entry more at the end, which no column takes in
-        low, high, square = (np.pad(x, ((0, 0), (0, 1))) for x in (low, high, square))
+        beyond = np.zeros((low.shape[0], 1), np.float32)
+        low, high, square = (np.concatenate([x, beyond], axis=1) for x in (low, high, square))
         result[0][:, known] = np.minimum.reduceat(low, limits, axis=1)[:, ::2]
         result[1][:, known] = np.maximum.reduceat(high, limits, axis=1)[:, ::2]
         result[2][:, known] = np.sqrt(np.add.reduceat(square, limits, axis=1)[:, ::2] / counts)

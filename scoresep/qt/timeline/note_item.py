@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QImage, QPainter, QPen
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
 
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.lane import Hit, Lane
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.score_layout import ScoreLayout, pitch_name
-from scoresep.qt.timeline.theme import blend, translucent
+from scoresep.qt.timeline.theme import ink_on, premultiplied, translucent
 
 # Below this the place of a note is doubtful and drawn so.
 DOUBTFUL = 0.5
-MOST_SINGLE_NOTES = 700
+MOST_SINGLE_NOTES = 500
 LEAST_NOTE_PX = 3.0
 BLACK_KEYS = (1, 3, 6, 8, 10)
 UNPITCHED_ROW_PX = 14.0
+NAME_FLAGS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
 
 
 class NoteItem(Lane):
@@ -86,47 +87,51 @@ class NoteItem(Lane):
     def _paint_single(
         self, ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], top: float, height: float
     ) -> None:
-        painter = ctx.painter
+        painter, snap = ctx.painter, ctx.snap
         tops, heights = self.note_tops(layout, places, height), self.note_heights(layout, places, height)
+        lefts = ctx.left + (layout.onset_frame[places] - ctx.axis.start_frame) / ctx.axis.frames_per_px
+        widths = (layout.offset_frame[places] - layout.onset_frame[places]) / ctx.axis.frames_per_px
+        is_sure = (layout.confidence[places] >= DOUBTFUL) & layout.is_aligned
+        parts = layout.part_index[places]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         metrics = QFontMetricsF(painter.font())
-        for place, y, note_height in zip(places.tolist(), tops.tolist(), heights.tolist(), strict=True):
-            left = ctx.snap(ctx.x(int(layout.onset_frame[place])))
-            right = max(ctx.snap(ctx.x(int(layout.offset_frame[place]))), left + LEAST_NOTE_PX)
-            gap = 1.0 if note_height >= 5 else 0.0
-            rect = QRectF(left, ctx.snap(top + y), right - left, max(ctx.snap(note_height) - gap, 2.0))
-            color = self._paint_note(ctx, layout, place, rect)
-            if note_height >= metrics.height() * 0.8 and rect.width() > 30:
-                name = pitch_name(float(layout.pitch_midi[place])) if not np.isnan(layout.pitch_midi[place]) else ""
-                if metrics.horizontalAdvance(name) + 8 < rect.width():
-                    ink = QColor("#ffffff") if color.lightnessF() < 0.55 else QColor("#16181b")
-                    doubtful = layout.confidence[place] < DOUBTFUL or not layout.is_aligned
-                    ctx.text(rect.adjusted(4, 0, 0, 0), name, ctx.theme.text if doubtful else ink)
+        names: list[tuple[QRectF, int, QColor]] = []
+        # parts one after the other, so that pens and brushes are set once for each
+        for part, sure in sorted({(int(p), bool(s)) for p, s in zip(parts, is_sure, strict=True)}):
+            color = ctx.theme.part_color(self.content.part_color(part), part in self.content.silent_parts)
+            ink = ink_on(color) if sure else ctx.theme.text
+            self._set_style(ctx, layout, color, sure)
+            for i in np.flatnonzero((parts == part) & (is_sure == sure)).tolist():
+                left, y, tall = snap(lefts[i]), snap(top + tops[i]), heights[i]
+                right = max(snap(lefts[i] + widths[i]) - ctx.hair, left + LEAST_NOTE_PX)
+                rect = QRectF(
+                    left, y, right - left, max(snap(top + tops[i] + tall) - y - (ctx.hair if tall >= 5 else 0), 2)
+                )
+                if not sure:
+                    rect.adjust(0.5, 0.5, -0.5, -0.5)
+                radius = min(2.5, rect.height() / 3, rect.width() / 3)
+                painter.drawRoundedRect(rect, radius, radius)
+                if tall >= metrics.height() * 0.8 and rect.width() > 24:
+                    names.append((rect, int(places[i]), ink))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for rect, place, ink in names:
+            name = pitch_name(float(layout.pitch_midi[place])) if not np.isnan(layout.pitch_midi[place]) else ""
+            if metrics.horizontalAdvance(name) + 8 < rect.width():
+                painter.setPen(ink)
+                painter.drawText(rect.adjusted(5, 0, 0, 0), NAME_FLAGS, name)
 
-    def _paint_note(self, ctx: PaintContext, layout: ScoreLayout, place: int, rect: QRectF) -> QColor:
-        part, confidence = int(layout.part_index[place]), float(layout.confidence[place])
-        color = ctx.theme.part_color(self.content.part_color(part))
-        if part in self.content.silent_parts:
-            color = blend(color, ctx.theme.ground, 0.65)
+    def _set_style(self, ctx: PaintContext, layout: ScoreLayout, color: QColor, is_sure: bool) -> None:
+        """Sure notes are solid; doubtful ones dashed and hatched; those of a score not aligned yet are hollow."""
         painter = ctx.painter
-        radius = min(2.5, rect.height() / 3, rect.width() / 3)
-        if layout.is_aligned and confidence >= DOUBTFUL:
+        if is_sure:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(translucent(color, 0.55 + 0.4 * confidence))
-            painter.drawRoundedRect(rect, radius, radius)
-            painter.fillRect(QRectF(rect.left(), rect.top(), min(2.0, rect.width()), rect.height()), color)
-            return color
-        inner = rect.adjusted(0.5, 0.5, -0.5, -0.5)
-        dashed = Qt.PenStyle.SolidLine if not layout.is_aligned else Qt.PenStyle.DashLine
-        painter.setPen(QPen(color, 1.0, dashed))
-        painter.setBrush(translucent(color, 0.22))
-        painter.drawRoundedRect(inner, radius, radius)
-        if layout.is_aligned:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QBrush(translucent(color, 0.6), Qt.BrushStyle.BDiagPattern))
-            painter.drawRoundedRect(inner, radius, radius)
-        return color
+            painter.setBrush(translucent(color, 0.94))
+        elif layout.is_aligned:
+            painter.setPen(QPen(color, 1.0, Qt.PenStyle.DashLine))
+            painter.setBrush(QBrush(translucent(color, 0.55), Qt.BrushStyle.BDiagPattern))
+        else:
+            painter.setPen(QPen(color, 1.0))
+            painter.setBrush(translucent(color, 0.2))
 
     def _paint_dense(
         self, ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], top: float, height: float
@@ -146,9 +151,7 @@ class NoteItem(Lane):
             tall = np.repeat(pixels[first : first + count], np.diff(edges), axis=0)
             if line_px >= 5:  # a hair between rows, as between single notes
                 tall[edges[1:] - edges[0] - 1] = 0
-            image = QImage(tall.data, columns, len(tall), QImage.Format.Format_ARGB32_Premultiplied)
-            image.setDevicePixelRatio(ratio)
-            ctx.painter.drawImage(QPointF(first_px / ratio, edges[0] / ratio), image)
+            ctx.pixels(tall, first_px, int(edges[0]))
 
     def _dense_pixels(
         self,
@@ -171,18 +174,15 @@ class NoteItem(Lane):
         left, right = np.clip(left, 0, columns), np.clip(right, 0, columns)
         doubtful = (layout.confidence[places] < DOUBTFUL) | (not layout.is_aligned)
         pixels = np.zeros(shape, np.uint32)
-        size = lines * (columns + 1)
-        for part in np.unique(layout.part_index[places]).tolist():
-            color = ctx.theme.part_color(self.content.part_color(part))
-            for is_doubtful, alpha in ((True, 0.4), (False, 0.92)):
-                mine = (layout.part_index[places] == part) & (doubtful == is_doubtful)
-                if not mine.any():
-                    continue
-                at = line[mine] * (columns + 1)
-                steps = np.bincount(at + left[mine], minlength=size) - np.bincount(at + right[mine], minlength=size)
-                covered = np.cumsum(steps.reshape(lines, columns + 1), axis=1)[:, :-1] > 0
-                opacity = alpha * (0.35 if part in self.content.silent_parts else 1.0)
-                pixels[covered] = _premultiplied(color, opacity)
+        parts = layout.part_index[places]
+        for part in np.unique(parts).tolist():
+            color = ctx.theme.part_color(self.content.part_color(part), part in self.content.silent_parts)
+            for is_doubtful, alpha in ((True, 0.4), (False, 0.94)):
+                mine = (parts == part) & (doubtful == is_doubtful)
+                if mine.any():
+                    low, high = int(line[mine].min()), int(line[mine].max()) + 1
+                    covered = _covered(line[mine] - low, left[mine], right[mine], (high - low, columns))
+                    pixels[low:high][covered] = premultiplied(color, alpha)
         return pixels
 
     def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:
@@ -224,6 +224,11 @@ class NoteItem(Lane):
         return Hit(int(layout.onset_frame[place]), int(layout.offset_frame[place]), text, part, place)
 
 
-def _premultiplied(color: QColor, alpha: float) -> np.uint32:
-    red, green, blue = (round(c * alpha * 255) for c in (color.redF(), color.greenF(), color.blueF()))
-    return np.uint32(round(alpha * 255) << 24 | red << 16 | green << 8 | blue)
+def _covered(
+    line: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64], shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Return which pixels are covered by stretches [left, right) of lines: more have begun than ended."""
+    lines, columns = shape
+    at, size = line * (columns + 1), lines * (columns + 1)
+    steps = np.bincount(at + left, minlength=size) - np.bincount(at + right, minlength=size)
+    return np.cumsum(steps.reshape(lines, columns + 1), axis=1)[:, :-1] > 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QPainter
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter
 
 from scoresep.qt.timeline.theme import Theme
 from scoresep.qt.timeline.time_axis import TimeAxis
@@ -61,6 +63,28 @@ class PaintContext:
         left, top = self.snap(x), self.snap(y)
         right, bottom = max(self.snap(x + width), left + self.hair), max(self.snap(y + height), top + self.hair)
         self.painter.fillRect(QRectF(left, top, right - left, bottom - top), color)
+
+    def pixels(self, pixels: NDArray[np.uint32], left_px: int, top_px: int) -> None:
+        """Draw an image of premultiplied ARGB, one value for a device pixel, shape (rows, columns)."""
+        rows, columns = pixels.shape
+        if not rows or not columns:
+            return
+        pixels = np.ascontiguousarray(pixels)
+        image = QImage(pixels.data, columns, rows, 4 * columns, QImage.Format.Format_ARGB32_Premultiplied)
+        image.setDevicePixelRatio(self.pixel_ratio)
+        self.painter.drawImage(QPointF(left_px / self.pixel_ratio, top_px / self.pixel_ratio), image)
+
+    @property
+    def columns_px(self) -> tuple[int, int]:
+        """First device pixel to be painted, and the one after the last."""
+        return round(self.clip_left * self.pixel_ratio), round(self.clip_right * self.pixel_ratio)
+
+    def frames_of_columns(self, offset: float = 0.0) -> NDArray[np.float64]:
+        """Return the frame at every device pixel to be painted; `offset` 0.5 for their middles."""
+        first, last = self.columns_px
+        start = self.axis.x_to_frame(first / self.pixel_ratio - self.left)
+        step = self.axis.frames_per_px / self.pixel_ratio
+        return start + step * (np.arange(last - first, dtype=np.float64) + offset)
 
     def vertical(self, x: float, top: float, bottom: float, color: QColor) -> None:
         """Draw a vertical hairline."""

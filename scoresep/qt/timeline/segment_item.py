@@ -1,94 +1,132 @@
 """Who plays when: the strip of segments, and a lane for every part with its activity and, once there is one, its stem.
 
 The three categories differ in form, not only in colour: silence is a line, one part a solid block with its name,
-several parts a hatched block with their number.
+several parts a hatched block with their number. Where segments are narrower than some pixels they are drawn as one
+image, whose cost does not grow with their number.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPen
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF
 
 from scoresep.model.segments import Activity, Segment
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.lane import Hit, Lane
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.theme import blend, translucent
-from scoresep.qt.timeline.waveform_item import WaveColors, paint_wave
+from scoresep.qt.timeline.theme import Theme, blend, ink_on, premultiplied, translucent
+from scoresep.qt.timeline.waveform_item import LEAST_CHANNEL_PX, WaveColors, paint_wave
 
 STEM_LANE_PX = 54.0
+SINGLE_FROM_PX = 5.0
+RESIDUAL_COLOR = "#8c8c8c"
 
 
 class SegmentItem(Lane):
     """The strip of segments that follow from all activities."""
 
     title = "Segments"
-    least_height = 24.0
+    least_height = 26.0
 
     def __init__(self, content: TimelineContent) -> None:
         super().__init__(content)
-        self._starts = [s.start_frame for s in content.segments]
+        self._start = np.array([s.start_frame for s in content.segments], np.int64)
+        self._end = np.array([s.end_frame for s in content.segments], np.int64)
+        self._parts = np.array([len(s.part_indices) for s in content.segments], np.int64)
+        self._pixels_theme: Theme | None = None
+        self._pixels = np.zeros(0, np.uint32)
 
-    def _visible(self, start_frame: float, end_frame: float) -> tuple[Segment, ...]:
-        first = max(bisect_right(self._starts, start_frame) - 1, 0)
-        return self.content.segments[first : bisect_right(self._starts, end_frame)]
+    def _mixed_color(self, theme: Theme) -> QColor:
+        return blend(theme.ground, theme.text, 0.45)
+
+    def _pixels_of_segments(self, theme: Theme) -> NDArray[np.uint32]:
+        """Return the pixel that stands for every segment where it is narrow."""
+        if self._pixels_theme is not theme:
+            mixed = premultiplied(self._mixed_color(theme), 0.42)
+            one = {i: premultiplied(theme.part_color(p.color)) for i, p in enumerate(self.content.parts)}
+            segments = self.content.segments
+            self._pixels = np.array(
+                [mixed if len(s.part_indices) > 1 else one.get(sum(s.part_indices), mixed) for s in segments], np.uint32
+            )
+            self._pixels_theme = theme
+        return self._pixels
 
     def paint(self, ctx: PaintContext, top: float, height: float) -> None:
-        """See `Lane`."""
-        metrics = QFontMetricsF(ctx.painter.font())
-        last_px = -1
-        for segment in self._visible(*ctx.frame_range(2.0)):
-            left, right = ctx.x(segment.start_frame), ctx.x(segment.end_frame)
-            if right - left < 1.0:  # of those that share a pixel the first one stands for all
-                if int(left) == last_px:
-                    continue
-                last_px = int(left)
-            self._paint_segment(ctx, segment, QRectF(left, top + 3, right - left, height - 6), metrics)
-
-    def _paint_segment(self, ctx: PaintContext, segment: Segment, rect: QRectF, metrics: QFontMetricsF) -> None:
-        theme, painter = ctx.theme, ctx.painter
-        if segment.category == "silence":
-            painter.setPen(QPen(theme.faint_text, 1.0, Qt.PenStyle.DotLine))
-            y = ctx.snap(rect.center().y()) + 0.5
-            left, right = max(rect.left(), ctx.clip_left - 8), min(rect.right(), ctx.clip_right + 8)
-            painter.drawLine(round(left), round(y), round(right), round(y))
+        """Paint narrow segments together, wide ones with hatching and text."""
+        if not len(self._start):
             return
-        left, right = ctx.snap(rect.left()), ctx.snap(rect.right())
-        gap = ctx.hair if right - left >= 4 else 0.0
-        body = QRectF(left, ctx.snap(rect.top()), max(right - left - gap, ctx.hair), ctx.snap(rect.height()))
-        if segment.category == "single":
-            part = segment.part_indices[0]
-            color = theme.part_color(self.content.part_color(part))
-            painter.fillRect(body, color)
-            name, ink = self.content.part_name(part), QColor("#ffffff" if color.lightnessF() < 0.55 else "#16181b")
-        else:
-            color = blend(theme.ground, theme.text, 0.42)
-            painter.fillRect(body, translucent(color, 0.28))
-            if body.width() >= 4:
-                painter.fillRect(body, QBrush(translucent(color, 0.55), Qt.BrushStyle.BDiagPattern))
-            ctx.horizontal(body.top(), body.left(), body.right(), color)
-            ctx.horizontal(body.bottom() - ctx.hair, body.left(), body.right(), color)
-            name, ink = str(len(segment.part_indices)), theme.text
-        width = metrics.horizontalAdvance(name)
-        if width + 10 < body.width():
-            if segment.category == "mixed":
-                plate = QRectF(body.left() + 4, body.top() + 2, width + 6, body.height() - 4)
-                painter.fillRect(plate, translucent(theme.ground, 0.85))
-                ctx.text(plate.adjusted(3, 0, 2, 0), name, ink)
+        top, height = ctx.snap(top + 4), ctx.snap(height - 8)
+        is_wide = (self._end - self._start) >= SINGLE_FROM_PX * ctx.axis.frames_per_px
+        self._paint_narrow(ctx, is_wide, top, height)
+        start, end = ctx.frame_range(2.0)
+        first = max(int(np.searchsorted(self._start, start, side="right")) - 1, 0)
+        last = int(np.searchsorted(self._start, end, side="right"))
+        metrics = QFontMetricsF(ctx.painter.font())
+        for index in (first + np.flatnonzero(is_wide[first:last])).tolist():
+            segment = self.content.segments[index]
+            left, right = ctx.snap(ctx.x(segment.start_frame)), ctx.snap(ctx.x(segment.end_frame))
+            if segment.category == "silence":
+                self._paint_silence(ctx, left, right, top + height / 2)
             else:
-                ctx.text(body.adjusted(5, 0, -2, 0), name, ink)
+                self._paint_block(ctx, segment, QRectF(left, top, right - left - ctx.hair, height), metrics)
+
+    def _paint_narrow(self, ctx: PaintContext, is_wide: NDArray[np.bool_], top: float, height: float) -> None:
+        frames = ctx.frames_of_columns(0.5)
+        at = np.clip(np.searchsorted(self._start, frames, side="right") - 1, 0, None)
+        shown = (frames >= 0) & (frames < self._end[at]) & ~is_wide[at]
+        if not shown.any():
+            return
+        row = np.where(shown & (self._parts[at] > 0), self._pixels_of_segments(ctx.theme)[at], np.uint32(0))
+        rows = max(round(height * ctx.pixel_ratio), 1)
+        block = np.repeat(row[None], rows, axis=0)
+        silent = shown & (self._parts[at] == 0)
+        block[rows // 2, silent] = premultiplied(ctx.theme.faint_text)
+        ctx.pixels(block, ctx.columns_px[0], round(top * ctx.pixel_ratio))
+
+    def _paint_silence(self, ctx: PaintContext, left: float, right: float, y: float) -> None:
+        left, right = max(left, ctx.clip_left - 8), min(right, ctx.clip_right + 8)
+        ctx.horizontal(y, left, right, ctx.theme.faint_text)
+        for x in (left, right - 2 * ctx.hair):
+            ctx.vertical(x, y - 2, y + 2 + ctx.hair, ctx.theme.faint_text)
+
+    def _paint_block(self, ctx: PaintContext, segment: Segment, rect: QRectF, metrics: QFontMetricsF) -> None:
+        theme, painter = ctx.theme, ctx.painter
+        if segment.category == "single":
+            color = theme.part_color(self.content.part_color(segment.part_indices[0]))
+            painter.fillRect(rect, color)
+            name = self.content.part_name(segment.part_indices[0])
+            if metrics.horizontalAdvance(name) + 10 < rect.width():
+                ctx.text(rect.adjusted(5, 0, -2, 0), name, ink_on(color))
+            return
+        color = self._mixed_color(theme)
+        painter.fillRect(rect, translucent(color, 0.2))
+        painter.fillRect(rect, QBrush(translucent(color, 0.5), Qt.BrushStyle.BDiagPattern))
+        for y in (rect.top(), rect.bottom() - ctx.hair):
+            ctx.horizontal(y, rect.left(), rect.right(), translucent(color, 0.7))
+        for x in (rect.left(), rect.right() - ctx.hair):
+            ctx.vertical(x, rect.top(), rect.bottom(), translucent(color, 0.7))
+        count = len(segment.part_indices)
+        for name in (self._names(segment), f"{count} parts", str(count)):
+            width = metrics.horizontalAdvance(name)
+            if width + 14 < rect.width():
+                plate = QRectF(rect.left() + 4, rect.top() + 1, width + 6, rect.height() - 2)
+                painter.fillRect(plate, translucent(theme.ground, 0.88))
+                ctx.text(plate.adjusted(3, 0, 4, 0), name, theme.text)
+                return
+
+    def _names(self, segment: Segment) -> str:
+        return " + ".join(self.content.part_name(p) for p in segment.part_indices)
 
     def hit(self, frame: float, y: float, height: float, tolerance_frames: float) -> Hit | None:
         """Return the segment at a frame."""
-        for segment in self._visible(frame, frame):
-            if segment.start_frame <= frame < segment.end_frame:
-                names = " + ".join(self.content.part_name(p) for p in segment.part_indices)
-                text = f"{segment.category}: {names}" if names else "silence"
-                return Hit(segment.start_frame, segment.end_frame, text)
-        return None
+        at = int(np.searchsorted(self._start, frame, side="right")) - 1
+        if at < 0 or frame >= self._end[at]:
+            return None
+        segment = self.content.segments[at]
+        text = f"{segment.category}: {self._names(segment)}" if segment.part_indices else "silence"
+        return Hit(segment.start_frame, segment.end_frame, text)
 
 
 class PartItem(Lane):
@@ -108,74 +146,64 @@ class PartItem(Lane):
         has_stem = part_index in content.stems
         self.least_height = STEM_LANE_PX if has_stem else 22.0
         self.stretch = 0.8 if has_stem else 0.0
+        self._activity: Activity | None = next(
+            (a for a in content.activities or () if part_index is not None and a.part_index == part_index), None
+        )
 
-    def _color(self, ctx: PaintContext) -> QColor:
-        color = "#8c8c8c" if self.part_index is None else self.content.part_color(self.part_index)
-        return ctx.theme.part_color(color)
+    def _color(self, theme: Theme) -> QColor:
+        color = RESIDUAL_COLOR if self.part_index is None else self.content.part_color(self.part_index)
+        return theme.part_color(color, self._is_silent)
 
     @property
     def _is_silent(self) -> bool:
         return self.part_index in self.content.silent_parts
 
-    def _activity(self) -> Activity | None:
-        for activity in self.content.activities or ():
-            if activity.part_index == self.part_index:
-                return activity
-        return None
-
     def paint_ground(self, ctx: PaintContext, top: float, height: float) -> None:
         """Paint the activity behind a stem."""
-        ctx.horizontal(top, ctx.clip_left, ctx.clip_right, ctx.theme.beat_line)
         if self.part_index in self.content.stems:
-            self._paint_activity(ctx, top + 1, height - 2, behind_stem=True)
+            self._paint_activity(ctx, top + 1, height - 2, 0.13)
 
     def paint(self, ctx: PaintContext, top: float, height: float) -> None:
         """Paint the stem, or the activity where there is none."""
-        color = blend(self._color(ctx), ctx.theme.ground, 0.6 if self._is_silent else 0.0)
-        if self.part_index not in self.content.stems:
-            self._paint_activity(ctx, top + 4, height - 8, behind_stem=False)
+        stem = self.content.stems.get(self.part_index)
+        if stem is None:
+            self._paint_activity(ctx, top + 4, height - 8, 0.5)
             return
+        color = self._color(ctx.theme)
         colors = WaveColors(blend(color, ctx.theme.ground, 0.42), color, translucent(color, 0.3))
-        if not paint_wave(ctx, self.content.stems[self.part_index], top + 2, height - 4, colors):
+        is_folded = height / stem.channels < LEAST_CHANNEL_PX
+        if not paint_wave(ctx, stem, top + 4, height - 6, colors, is_folded):
             rect = QRectF(ctx.left + 14, top, ctx.axis.width_px - 28, height)
             ctx.text(rect, "Reading the stem …", ctx.theme.faint_text)
 
-    def _paint_activity(self, ctx: PaintContext, top: float, height: float, behind_stem: bool) -> None:
-        activity = self._activity()
-        if activity is None:
+    def _paint_activity(self, ctx: PaintContext, top: float, height: float, opacity: float) -> None:
+        """Paint all stretches as one image: a line on top, and a tint below it."""
+        activity = self._activity
+        if activity is None or not len(activity.start_frame):
             return
-        color = blend(self._color(ctx), ctx.theme.ground, 0.6 if self._is_silent else 0.0)
-        start, end = ctx.frame_range(2.0)
-        first = int(np.searchsorted(activity.end_frame, start))
-        last = int(np.searchsorted(activity.start_frame, end))
-        px = ctx.pixel_ratio / ctx.axis.frames_per_px
-        lefts = np.rint((activity.start_frame[first:last] - ctx.axis.start_frame) * px + ctx.left * ctx.pixel_ratio)
-        rights = np.rint((activity.end_frame[first:last] - ctx.axis.start_frame) * px + ctx.left * ctx.pixel_ratio)
-        rights = np.maximum(rights, lefts + 1)
-        # stretches that touch on the screen are painted as one
-        begins = np.concatenate([[True], lefts[1:] > rights[:-1]]) if last > first else np.zeros(0, np.bool_)
-        ends = np.concatenate([begins[1:], [True]]) if last > first else begins
-        fill = translucent(color, 0.13 if behind_stem else 0.5)
-        for left, right in zip(
-            (lefts[begins] / ctx.pixel_ratio).tolist(), (rights[ends] / ctx.pixel_ratio).tolist(), strict=True
-        ):
-            left, right = max(left, ctx.clip_left - 4), min(right, ctx.clip_right + 4)
-            ctx.fill(left, top, right - left, height, fill)
-            ctx.fill(left, top, right - left, 2.0, color)
+        color = self._color(ctx.theme)
+        left = ctx.frames_of_columns()
+        per_column = ctx.axis.frames_per_px / ctx.pixel_ratio
+        at = np.searchsorted(activity.end_frame, left, side="right")
+        starts = np.append(activity.start_frame, np.iinfo(np.int64).max)[at]
+        is_active = starts < left + per_column
+        pixels = np.zeros((max(round(height * ctx.pixel_ratio), 1), len(left)), np.uint32)
+        pixels[:, is_active] = premultiplied(color, opacity)
+        pixels[: max(round(2 * ctx.pixel_ratio), 1), is_active] = premultiplied(color)
+        ctx.pixels(pixels, ctx.columns_px[0], round(top * ctx.pixel_ratio))
 
     def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:
-        """See `Lane`."""
-        self._header_with_swatch(ctx, rect, self._color(ctx), self._is_silent)
+        """Paint the name with the part's colour."""
+        self._header_with_swatch(ctx, rect, self._color(ctx.theme), self._is_silent)
 
     def hit(self, frame: float, y: float, height: float, tolerance_frames: float) -> Hit | None:
         """Return the stretch of activity at a frame."""
-        activity = self._activity()
+        activity = self._activity
         if activity is None:
             return None
         at = int(np.searchsorted(activity.start_frame, frame, side="right")) - 1
         if at < 0 or frame >= activity.end_frame[at]:
             return None
-        text = f"{self.title} plays" + (
-            ", placed by hand" if activity.is_by_hand is not None and activity.is_by_hand[at] else ""
-        )
+        by_hand = ", placed by hand" if activity.is_by_hand is not None and activity.is_by_hand[at] else ""
+        text = f"{self.title} plays{by_hand}"
         return Hit(int(activity.start_frame[at]), int(activity.end_frame[at]), text, self.part_index)

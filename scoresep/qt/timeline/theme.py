@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from PySide6.QtGui import QColor, QFont, QPalette
 
-from scoresep.model.colors import legible
+from scoresep.model.colors import contrast, legible
+
+# Parts keep their hue as far as possible: a little less than the contrast asked for lone signs.
+LEAST_PART_CONTRAST = 2.4
+LEAST_INK_CONTRAST = 3.2
 
 
 def blend(color: QColor, other: QColor, share: float) -> QColor:
@@ -87,9 +92,27 @@ class Theme:
             warning=QColor("#e0a030") if is_dark else QColor("#9a6200"),
         )
 
-    def part_color(self, color: str) -> QColor:
-        """Return the colour of a part, made legible on the ground."""
-        return QColor(legible(color, self.ground.name(), 2.4))
+    def part_color(self, color: str, is_silent: bool = False) -> QColor:
+        """Return the colour of a part, made legible on the ground; pale where the part is not heard."""
+        return _part_color(color, self.ground.name(), is_silent)
+
+
+@lru_cache(maxsize=512)
+def _part_color(color: str, ground: str, is_silent: bool) -> QColor:
+    shown = QColor(legible(color, ground, LEAST_PART_CONTRAST))
+    return blend(shown, QColor(ground), 0.62) if is_silent else shown
+
+
+def premultiplied(color: QColor, alpha: float = 1.0) -> int:
+    """Return a colour as a premultiplied ARGB pixel, its own opacity times `alpha`."""
+    alpha *= color.alphaF()
+    red, green, blue = (round(c * alpha * 255) for c in (color.redF(), color.greenF(), color.blueF()))
+    return round(alpha * 255) << 24 | red << 16 | green << 8 | blue
+
+
+def ink_on(color: QColor) -> QColor:
+    """Return the colour of text on a ground of `color`."""
+    return QColor("#ffffff") if contrast("#ffffff", color.name()) >= LEAST_INK_CONTRAST else QColor("#16181b")
 
 
 def light_palette() -> QPalette:

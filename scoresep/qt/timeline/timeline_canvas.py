@@ -229,6 +229,7 @@ class TimelineCanvas(QWidget):
         return self.width() + shift_px / ratio, float(self.width())
 
     def _paint_backing(self, left: float, right: float) -> None:
+        assert self._backing is not None
         painter = QPainter(self._backing)
         painter.setFont(small_font(self.font()))
         theme, width, top = self.theme, float(self.width()), self.ruler_height
@@ -292,11 +293,18 @@ class TimelineCanvas(QWidget):
             painter.setBrush(self.theme.playhead)
             paint_playhead_head(painter, x + hair / 2, top)
         if self.hasFocus():
-            painter.setClipping(False)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(translucent(self.theme.accent, 0.9), 1))
-            painter.drawRect(0, 0, self.width() - 1, self.height() - 1)
+            self._paint_focus(painter)
+
+    def _paint_focus(self, painter: QPainter) -> None:
+        painter.setClipping(False)
+        width, height = self.width(), self.height()
+        for x, y, wide, tall in (
+            (0, 0, width, 1),
+            (0, height - 1, width, 1),
+            (0, 0, 1, height),
+            (width - 1, 0, 1, height),
+        ):
+            painter.fillRect(x, y, wide, tall, self.theme.accent)
 
     def _paint_touched(self, painter: QPainter, lane: Lane, hit: Hit) -> None:
         layout = self.content.layout

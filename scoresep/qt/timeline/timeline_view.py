@@ -392,7 +392,7 @@ class TimelineView(QWidget):
 
     def _axis_changed(self) -> None:
         axis = self.axis
-        low, room = axis.fitted().start_frame, self._room()
+        room = self._room()
         page = max(round(SCROLL_STEPS * axis.width_px * axis.frames_per_px / max(room, 1.0)), 1)
         self._across.blockSignals(True)
         self._across.setRange(0, max(SCROLL_STEPS - page, 0))
@@ -401,7 +401,7 @@ class TimelineView(QWidget):
         margin = axis.frames_per_px * 10.0
         self._across.setValue(round((axis.start_frame + margin) / max(room, 1.0) * SCROLL_STEPS))
         self._across.blockSignals(False)
-        self._across.setEnabled(low is not None and page < SCROLL_STEPS)
+        self._across.setEnabled(page < SCROLL_STEPS)
         self.visible_range_changed.emit(axis.x_to_whole_frame(0), axis.x_to_whole_frame(axis.width_px))
 
     def _room(self) -> float:

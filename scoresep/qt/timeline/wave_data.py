@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.model.audio import SampleSource
-from scoresep.model.peaks import BASE_FRAMES, Envelope, PeakPyramid, envelope_of_samples
+from scoresep.model.peaks import BASE_FRAMES, Envelope, PeakPyramid, envelope_of_line, envelope_of_samples
 
 CHUNK_FRAMES = 1 << 15
 KEPT_CHUNKS = 12
@@ -51,7 +51,9 @@ class WaveData:
         """Return the outline of columns; None while nothing is known at this zoom."""
         if self.has_samples(frames_per_column):
             first = max(int(np.floor(start_frame)) - 1, 0)
-            last = int(np.ceil(start_frame + columns * frames_per_column)) + 1
+            last = int(np.ceil(start_frame + columns * frames_per_column)) + 2
+            if frames_per_column < 1.0:
+                return envelope_of_line(self.samples(first, last), first, start_frame, frames_per_column, columns)
             return envelope_of_samples(self.samples(first, last), first, start_frame, frames_per_column, columns)
         if self.pyramid is None:
             return None

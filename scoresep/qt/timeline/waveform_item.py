@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from scoresep.model.peaks import Envelope
 from scoresep.qt.timeline.content import TimelineContent
-from scoresep.qt.timeline.lane import Hit, Lane
+from scoresep.qt.timeline.lane import Lane
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.theme import blend, translucent
+from scoresep.qt.timeline.theme import blend, premultiplied, translucent
 from scoresep.qt.timeline.wave_data import WaveData
 
 # Parts of a pixel in which the edge of a waveform is smoothed.
 STEPS = 32
 DOT_FROM_PX = 6.0
-CHANNEL_NAMES = {1: ("Mono",), 2: ("Left", "Right")}
+LINE_PX = 1.25
+# Stems whose channels would be flatter than this show all channels as one.
+LEAST_CHANNEL_PX = 40.0
+CHANNEL_NAMES = {2: ("Left", "Right")}
 
 
 @dataclass(frozen=True)
@@ -31,101 +35,113 @@ class WaveColors:
     zero: QColor
 
 
-def wave_image(envelope: Envelope, channel: int, height_px: int, colors: WaveColors) -> QImage:
+def wave_pixels(
+    envelope: Envelope, channel: int, height_px: int, shades: NDArray[np.uint32], line_px: float = 1.0
+) -> NDArray[np.uint32]:
     """Draw one channel's outline, one column for a device pixel.
 
-    Coverage is counted in whole `STEPS` of a pixel, so that a whole lane takes a few passes over small integers.
+    Coverage is counted in whole `STEPS` of a pixel, so that a lane takes a few passes over small integers.
+
+    Parameters
+    ----------
+    envelope : Envelope
+    channel, height_px : int
+    shades : ndarray [shape=(2 * STEPS + 1,)], uint32
+        From nothing to all peak, then to all core.
+    line_px : float
+        Least thickness.
+
+    Returns
+    -------
+    pixels : ndarray [shape=(height_px, columns)], uint32
     """
-    scale = np.float32(-0.5 * height_px * STEPS)
-
-    def limits(low: NDArray[np.float32], high: NDArray[np.float32], least: int) -> tuple[NDArray, NDArray]:
-        top = np.clip(np.nan_to_num(high) * scale - scale, 0, -2 * scale).astype(np.int32)
-        bottom = np.clip(np.nan_to_num(low) * scale - scale, 0, -2 * scale).astype(np.int32)
-        thin = np.maximum(least - (bottom - top), 0)
-        top, bottom = top - thin // 2, bottom + (thin + 1) // 2
-        return np.where(np.isnan(low), 32000, top).astype(np.int16), np.where(np.isnan(low), 0, bottom).astype(np.int16)
-
-    low, high = _joined(envelope.low[channel], envelope.high[channel])
-    rms = envelope.rms[channel]
-    rows = (np.arange(height_px, dtype=np.int16) * STEPS)[:, None]
-    levels = _coverage(rows, *limits(low, high, STEPS))
-    levels += _coverage(rows, *limits(np.maximum(-rms, low), np.minimum(rms, high), 0))
-    pixels = _shades(colors)[levels]
-    image = QImage(pixels.data, pixels.shape[1], height_px, QImage.Format.Format_ARGB32_Premultiplied)
-    return image.copy()  # the pixels belong to numpy, which lets them go on return
-
-
-def _joined(low: NDArray[np.float32], high: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Let neighbouring columns touch, so that steep slopes show no gaps."""
-    joined_low, joined_high = low.copy(), high.copy()
-    joined_low[1:] = np.fmin(low[1:], high[:-1])
-    joined_high[1:] = np.fmax(high[1:], low[:-1])
+    low, high, rms = envelope.low[channel], envelope.high[channel], envelope.rms[channel]
     unknown = np.isnan(low)
-    joined_low[unknown] = joined_high[unknown] = np.nan
-    return joined_low, joined_high
+    low, high, rms = (np.where(unknown, np.float32(0), x) for x in (low, high, rms))
+    whole = np.dtype(np.int16 if height_px * STEPS < 30000 else np.int32)
+    top, bottom = _steps(high, height_px, whole), _steps(low, height_px, whole)
+    # neighbouring columns touch, so that steep slopes show no gaps
+    top[1:], bottom[1:] = np.minimum(top[1:], bottom[:-1]), np.maximum(bottom[1:], top[:-1])
+    thin = np.maximum(whole.type(line_px * STEPS) - (bottom - top), 0)
+    top, bottom = top - thin // 2, bottom + (thin + 1) // 2
+    bottom[unknown] = top[unknown]
+    rows = (np.arange(height_px, dtype=whole) * whole.type(STEPS))[:, None]
+    levels = _coverage(rows, top, bottom)
+    if rms.any():
+        core_top = np.maximum(_steps(np.minimum(rms, high), height_px, whole), top)
+        core_bottom = np.minimum(_steps(np.maximum(-rms, low), height_px, whole), bottom)
+        levels += _coverage(rows, core_top, core_bottom)
+    return np.take(shades, levels)
 
 
-def _coverage(rows: NDArray[np.int16], top: NDArray[np.int16], bottom: NDArray[np.int16]) -> NDArray[np.int16]:
-    covered = np.minimum(rows + np.int16(STEPS), bottom)
+def _steps(values: NDArray[np.float32], height_px: int, whole: np.dtype) -> NDArray:
+    """Convert amplitudes to steps from the top of the lane."""
+    half = np.float32(0.5 * height_px * STEPS)
+    return np.clip(half - values * half, 0, 2 * half).astype(whole)
+
+
+def _coverage(rows: NDArray, top: NDArray, bottom: NDArray) -> NDArray:
+    covered = np.minimum(rows + rows.dtype.type(STEPS), bottom)
     covered -= np.maximum(rows, top)
     return np.clip(covered, 0, STEPS, out=covered)
 
 
-def _shades(colors: WaveColors) -> NDArray[np.uint32]:
-    """Return the colour for every coverage: none to full peak, then from peak to core."""
-    shades = []
-    for i in range(2 * STEPS + 1):
-        if i <= STEPS:
-            color, alpha = colors.peak, colors.peak.alphaF() * i / STEPS
-        else:
-            color, alpha = blend(colors.peak, colors.core, i / STEPS - 1), colors.core.alphaF()
-        channels = [round(c * alpha * 255) for c in (color.redF(), color.greenF(), color.blueF())]
-        shades.append(round(alpha * 255) << 24 | channels[0] << 16 | channels[1] << 8 | channels[2])
-    return np.array(shades, np.uint32)
+@lru_cache(maxsize=128)
+def _shades(peak: int, core: int) -> NDArray[np.uint32]:
+    """Return the pixel of every coverage for two colours given as ARGB."""
+    peak_color, core_color = QColor.fromRgba(peak), QColor.fromRgba(core)
+    rising = [premultiplied(peak_color, i / STEPS) for i in range(STEPS)]
+    onward = [premultiplied(blend(peak_color, core_color, i / STEPS)) for i in range(STEPS + 1)]
+    return np.array(rising + onward, np.uint32)
 
 
-def paint_wave(ctx: PaintContext, data: WaveData, top: float, height: float, colors: WaveColors) -> bool:
-    """Paint all channels of a waveform into a strip; False if nothing is known of it at this zoom yet."""
-    channel_height = height / data.channels
-    for channel in range(data.channels):
-        ctx.horizontal(top + channel_height * (channel + 0.5), ctx.clip_left, ctx.clip_right, colors.zero)
-    if ctx.axis.frames_per_px < 1.0 and data.source is not None:
-        _paint_samples(ctx, data, top, channel_height, colors)
-        return True
-    ratio = ctx.pixel_ratio
-    first_px, last_px = round(ctx.clip_left * ratio), round(ctx.clip_right * ratio)
-    start_frame = ctx.axis.x_to_frame(first_px / ratio - ctx.left)
-    envelope = data.envelope(start_frame, ctx.axis.frames_per_px / ratio, last_px - first_px)
+def paint_wave(
+    ctx: PaintContext, data: WaveData, top: float, height: float, colors: WaveColors, folded: bool = False
+) -> bool:
+    """Paint a waveform into a strip; False if nothing is known of it at this zoom yet.
+
+    With `folded`, all channels are shown as one: their outermost peaks.
+    """
+    lanes = 1 if folded else data.channels
+    for lane in range(lanes):
+        ctx.horizontal(top + height * (lane + 0.5) / lanes, ctx.clip_left, ctx.clip_right, colors.zero)
+    first_px, last_px = ctx.columns_px
+    start_frame = ctx.axis.x_to_frame(first_px / ctx.pixel_ratio - ctx.left)
+    frames_per_column = ctx.axis.frames_per_px / ctx.pixel_ratio
+    # one column more on the left, which the first one joins on to
+    envelope = data.envelope(start_frame - frames_per_column, frames_per_column, last_px - first_px + 1)
     if envelope is None:
         return False
-    for channel in range(data.channels):
-        channel_top = round((top + channel * channel_height) * ratio)
-        height_px = round((top + (channel + 1) * channel_height) * ratio) - channel_top
-        image = wave_image(envelope, channel, max(height_px, 1), colors)
-        image.setDevicePixelRatio(ratio)
-        ctx.painter.drawImage(QPointF(first_px / ratio, channel_top / ratio), image)
+    if folded and data.channels > 1:
+        envelope = Envelope(
+            envelope.low.min(0)[None], envelope.high.max(0)[None], np.sqrt(np.mean(envelope.rms**2, axis=0))[None]
+        )
+    is_line = frames_per_column < 1.0 and data.source is not None
+    shades = _shades((colors.core if is_line else colors.peak).rgba(), colors.core.rgba())
+    line_px = LINE_PX * ctx.pixel_ratio if is_line else 1.0
+    for lane in range(lanes):
+        top_px = round((top + lane * height / lanes) * ctx.pixel_ratio)
+        height_px = max(round((top + (lane + 1) * height / lanes) * ctx.pixel_ratio) - top_px, 1)
+        ctx.pixels(wave_pixels(envelope, lane, height_px, shades, line_px)[:, 1:], first_px, top_px)
+    if 1 / ctx.axis.frames_per_px >= DOT_FROM_PX and not (folded and data.channels > 1):
+        _paint_dots(ctx, data, top, height / lanes, colors.core)
     return True
 
 
-def _paint_samples(ctx: PaintContext, data: WaveData, top: float, height: float, colors: WaveColors) -> None:
-    """Paint samples that lie more than a pixel apart."""
+def _paint_dots(ctx: PaintContext, data: WaveData, top: float, height: float, color: QColor) -> None:
+    """Paint single samples."""
     start, end = ctx.frame_range(8.0)
-    first = max(int(np.floor(start)) - 1, 0)
-    samples = data.samples(first, int(np.ceil(end)) + 2)
-    if not samples.shape[1]:
-        return
+    first = max(int(np.floor(start)), 0)
+    samples = data.samples(first, int(np.ceil(end)) + 1)
     xs = ctx.left + (first + np.arange(samples.shape[1]) - ctx.axis.start_frame) / ctx.axis.frames_per_px
     painter = ctx.painter
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    pen = QPen(color, 4.5)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    painter.setPen(pen)
     for channel in range(data.channels):
-        middle = top + height * (channel + 0.5)
-        ys = middle - np.clip(samples[channel], -1.05, 1.05) * height / 2
-        points = [QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]
-        painter.setPen(QPen(colors.core, 1.3))
-        painter.drawPolyline(QPolygonF(points))
-        if 1 / ctx.axis.frames_per_px >= DOT_FROM_PX:
-            painter.setPen(QPen(colors.core, 5.0))
-            painter.drawPoints(QPolygonF(points))
+        ys = top + height * (channel + 0.5) - np.clip(samples[channel], -1, 1) * height / 2
+        painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
@@ -141,14 +157,14 @@ class WaveformItem(Lane):
         self.least_height = 84.0 if channels == 1 else min(62.0 * channels, 280.0)
 
     def paint_ground(self, ctx: PaintContext, top: float, height: float) -> None:
-        """See `Lane`."""
+        """Paint the lines between channels."""
         data = self.content.recording
-        if data is not None:
-            for channel in range(1, data.channels):
-                ctx.horizontal(top + height * channel / data.channels, ctx.clip_left, ctx.clip_right, ctx.theme.border)
+        for channel in range(1, data.channels if data is not None else 1):
+            y = top + height * channel / (data.channels if data is not None else 1)
+            ctx.horizontal(y, ctx.clip_left, ctx.clip_right, ctx.theme.beat_line)
 
     def paint(self, ctx: PaintContext, top: float, height: float) -> None:
-        """See `Lane`."""
+        """Paint the waveform, or say why there is none."""
         data = self.content.recording
         if data is None:
             text = "No recording yet: open one, or drop it here."
@@ -162,15 +178,14 @@ class WaveformItem(Lane):
     def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:
         """Paint the name and the names of the channels."""
         data = self.content.recording
-        names = CHANNEL_NAMES.get(data.channels, ()) if data is not None else ()
-        if len(names) < 2:
+        channels = data.channels if data is not None else 1
+        if channels == 1:
             super().paint_header(ctx, rect)
             return
-        each = rect.height() / len(names)
+        names = CHANNEL_NAMES.get(channels, tuple(str(i + 1) for i in range(channels)))
+        right = Qt.AlignmentFlag.AlignRight
         for i, name in enumerate(names):
-            row = QRectF(rect.left() + 10, rect.top() + i * each, rect.width() - 18, each)
-            ctx.text(row, f"{self.title} {name[0]}" if i == 0 else name[0], ctx.theme.text)
-
-    def hit(self, frame: float, y: float, height: float, tolerance_frames: float) -> Hit | None:
-        """See `Lane`; a waveform has nothing to grasp."""
-        return None
+            row = QRectF(rect.left() + 10, rect.top() + i * rect.height() / channels, rect.width() - 18, 18)
+            row.moveTop(row.top() + rect.height() / channels / 2 - 9)
+            ctx.text(row, name, ctx.theme.faint_text, right)
+        ctx.text(QRectF(rect.left() + 10, rect.top() + 4, rect.width() - 18, 18), self.title, ctx.theme.text)
