@@ -71,6 +71,12 @@ class PeakPyramid:
         """Whether all frames are in the table."""
         return self.ready_frames >= self.frames
 
+    @property
+    def peak(self) -> float:
+        """Largest amplitude so far."""
+        top = self.table[:, LOW : HIGH + 1, -1] if self.is_complete else self.table[:, LOW : HIGH + 1]
+        return float(np.abs(np.asarray(top, np.float32)).max(initial=0.0))
+
     def envelope(self, start_frame: float, frames_per_column: float, columns: int) -> Envelope:
         """Return the outline of `columns` columns, each `frames_per_column` wide, from `start_frame` on.
 

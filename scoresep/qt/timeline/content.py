@@ -11,6 +11,9 @@ from scoresep.model.segments import Activity, Segment
 from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.wave_data import WaveData
 
+# Quieter recordings are shown as quiet: hiss should not look like music.
+MOST_WAVE_GAIN = 16.0
+
 
 @dataclass(frozen=True)
 class StemWave:
@@ -44,6 +47,12 @@ class TimelineContent:
     segments: tuple[Segment, ...] = ()
     stems: dict[int | None, WaveData] = field(default_factory=dict)
     silent_parts: frozenset[int | None] = frozenset()
+
+    @property
+    def wave_gain(self) -> float:
+        """What all waveforms are multiplied by, so that a quiet recording fills its lane and stems compare with it."""
+        peak = self.recording.peak if self.recording is not None else None
+        return min(1.0 / peak, MOST_WAVE_GAIN) if peak else 1.0
 
     def part_name(self, part_index: int) -> str:
         """Return the name of a part, as the person or else the score says."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
-from PySide6.QtWidgets import QToolTip
+from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QToolTip
 
 from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 
@@ -70,10 +70,10 @@ class Gestures(QObject):
         self._last_at = QPointF()
         self._anchor_frame = 0
         self._by_bars = False
-        self._is_double = False
         self._timer = QTimer(self)
         self._timer.setInterval(AUTO_SCROLL_MS)
         self._timer.timeout.connect(self._auto_scroll)
+        self._canvas.grabGesture(Qt.GestureType.PinchGesture)
         self._canvas.installEventFilter(self)
         self._handlers: dict[QEvent.Type, Callable[..., bool]] = {
             QEvent.Type.MouseButtonPress: self._press,
@@ -82,6 +82,7 @@ class Gestures(QObject):
             QEvent.Type.MouseButtonDblClick: self._double_click,
             QEvent.Type.Wheel: self._wheel,
             QEvent.Type.NativeGesture: self._native_gesture,
+            QEvent.Type.Gesture: self._gesture,
             QEvent.Type.KeyPress: self._key,
             QEvent.Type.ToolTip: self._tool_tip,
             QEvent.Type.Leave: self._leave,
@@ -100,7 +101,6 @@ class Gestures(QObject):
 
     def _press(self, event: QMouseEvent) -> bool:
         self._pressed_at = self._last_at = event.position()
-        self._is_double = False
         if event.button() == Qt.MouseButton.MiddleButton:
             self._drag = _Drag.PAN
             self._canvas.setCursor(Qt.CursorShape.ClosedHandCursor)
@@ -141,7 +141,7 @@ class Gestures(QObject):
             delta = event.position() - self._last_at
             self._view.scroll_px(-delta.x())
             self._canvas.set_scroll_y(self._canvas.scroll_y - delta.y())
-        elif self._drag is _Drag.PRESSED and not self._is_double:
+        elif self._drag is _Drag.PRESSED:
             if abs(event.position().x() - self._pressed_at.x()) >= DRAG_FROM_PX:
                 self._start_selecting(event)
         elif self._drag is _Drag.SELECT:
@@ -182,7 +182,7 @@ class Gestures(QObject):
         self._timer.stop()
         if drag is _Drag.PAN:
             self._canvas.unsetCursor()
-        elif drag is _Drag.PRESSED and not self._is_double:
+        elif drag is _Drag.PRESSED:
             self._view.select_nothing()
             self._view.seek_requested.emit(self._anchor_frame)
         return drag is not _Drag.NONE
@@ -190,7 +190,6 @@ class Gestures(QObject):
     def _double_click(self, event: QMouseEvent) -> bool:
         if event.button() != Qt.MouseButton.LeftButton or event.position().x() < HEADER_PX:
             return False
-        self._is_double = True
         found = self._canvas.hit_at(event.position())
         if found is not None:
             self._view.select(found[1].start_frame, found[1].end_frame)
@@ -238,6 +237,14 @@ class Gestures(QObject):
         if event.gestureType() != Qt.NativeGestureType.ZoomNativeGesture:
             return False
         self._view.zoom(1.0 + event.value(), event.position().x() - HEADER_PX)
+        return True
+
+    def _gesture(self, event: QGestureEvent) -> bool:
+        pinch = event.gesture(Qt.GestureType.PinchGesture)
+        if not isinstance(pinch, QPinchGesture):
+            return False
+        center = self._canvas.mapFromGlobal(pinch.centerPoint())
+        self._view.zoom(pinch.scaleFactor(), center.x() - HEADER_PX)
         return True
 
     # --------------------------------------------------------------------------------------------- keys

@@ -11,6 +11,8 @@ from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.painting import PaintContext
 
 SWATCH_PX = 9.0
+# Lanes up to this height have their name in the middle.
+FLAT_PX = 30.0
 
 
 @dataclass(frozen=True)
@@ -60,20 +62,29 @@ class Lane:
     def paint(self, ctx: PaintContext, top: float, height: float) -> None:
         """Paint the content over the bar lines."""
 
+    def notice(self, frames_per_column: float) -> str:
+        """Return what the person should know about this lane at this zoom; commonly nothing."""
+        return ""
+
     def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:
-        """Paint the name at the left."""
-        ctx.text(rect.adjusted(10, 0, -8, 0), self.title, ctx.theme.text)
+        """Paint the name at the left: in the middle of flat lanes, at the top of others."""
+        ctx.text(self._title_rect(rect), self.title, ctx.theme.text)
+
+    def _title_rect(self, rect: QRectF) -> QRectF:
+        row = QRectF(rect.left() + 10, rect.top(), rect.width() - 18, min(rect.height(), FLAT_PX))
+        return row if rect.height() <= FLAT_PX else row.translated(0, 2)
 
     def hit(self, frame: float, y: float, height: float, tolerance_frames: float) -> Hit | None:
         """Return what lies at a frame and at `y` from the lane's top."""
         return None
 
     def _header_with_swatch(self, ctx: PaintContext, rect: QRectF, color: QColor, is_silent: bool) -> None:
-        swatch = QRectF(rect.left() + 10, ctx.snap(rect.center().y() - SWATCH_PX / 2), SWATCH_PX, SWATCH_PX)
+        row = self._title_rect(rect)
+        swatch = QRectF(row.left(), ctx.snap(row.center().y() - SWATCH_PX / 2), SWATCH_PX, SWATCH_PX)
         if is_silent:
             ctx.painter.setPen(color)
             ctx.painter.drawRect(swatch.adjusted(0.5, 0.5, -0.5, -0.5))
         else:
             ctx.painter.fillRect(swatch, color)
         text_color = ctx.theme.faint_text if is_silent else ctx.theme.text
-        ctx.text(rect.adjusted(10 + SWATCH_PX + 7, 0, -8, 0), self.title, text_color)
+        ctx.text(row.adjusted(SWATCH_PX + 7, 0, 0, 0), self.title, text_color)

@@ -59,6 +59,8 @@ class NoteItem(Lane):
 
     def paint_ground(self, ctx: PaintContext, top: float, height: float) -> None:
         """Paint the rows of the black keys and the lines between octaves."""
+        if self.content.layout is None:
+            return
         row_px, theme = self._row_px(height), ctx.theme
         for row in range(self._rows):
             pitch = self._low + self._rows - 1 - row
@@ -75,8 +77,6 @@ class NoteItem(Lane):
         """See `Lane`."""
         layout = self.content.layout
         if layout is None:
-            text = "No score yet: open one, or drop it here."
-            ctx.text(QRectF(ctx.left + 14, top, ctx.axis.width_px - 28, height), text, ctx.theme.faint_text)
             return
         places = layout.visible(*ctx.frame_range(4.0))
         if len(layout.visible(ctx.axis.start_frame, ctx.axis.end_frame)) > MOST_SINGLE_NOTES:
@@ -185,14 +185,22 @@ class NoteItem(Lane):
                     pixels[low:high][covered] = premultiplied(color, alpha)
         return pixels
 
+    def notice(self, frames_per_column: float) -> str:
+        """Say that there is no score, or that its places in time are only those of the marked tempo."""
+        layout = self.content.layout
+        if layout is None:
+            return "No score yet: open one, or drop it here"
+        if layout.is_aligned or self.content.recording is None:
+            return ""
+        return "Not aligned yet: shown at the marked tempo"
+
     def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:
         """Paint the name, and the names of the octaves at the edge."""
-        layout = self.content.layout
         row_px = self._row_px(rect.height())
         right = Qt.AlignmentFlag.AlignRight
         for row in range(self._rows):
             pitch = self._low + self._rows - 1 - row
-            if pitch % 12 == 0:
+            if pitch % 12 == 0 and self.content.layout is not None:
                 y = rect.top() + (row + 0.5) * row_px
                 ctx.text(QRectF(rect.right() - 44, y - 8, 38, 16), pitch_name(pitch), ctx.theme.faint_text, right)
         for line in range(len(self._unpitched)):
@@ -201,10 +209,7 @@ class NoteItem(Lane):
             ctx.text(
                 QRectF(rect.left() + 10, y, rect.width() - 16, UNPITCHED_ROW_PX), name, ctx.theme.faint_text, right
             )
-        title = QRectF(rect.left() + 10, rect.top() + 4, rect.width() - 54, 18)
-        ctx.text(title, self.title, ctx.theme.text)
-        if layout is not None and not layout.is_aligned:
-            ctx.text(title.translated(0, 18), "not aligned yet", ctx.theme.warning)
+        super().paint_header(ctx, rect)
 
     def hit(self, frame: float, y: float, height: float, tolerance_frames: float) -> Hit | None:
         """Return the note at a place; of several the one that started last."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QFontMetricsF, QPainter, QPolygonF
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QFontMetricsF
 
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.painting import PaintContext
+from scoresep.qt.timeline.score_layout import BarGrid
 from scoresep.qt.timeline.ticks import BarMarks, bar_marks, time_ticks
 
-BAR_ROW_PX = 22.0
-TIME_ROW_PX = 22.0
+ROW_PX = 22.0
+BEAT_LABEL_PX = 56.0
 
 
 class RulerItem:
@@ -27,73 +28,73 @@ class RulerItem:
     @property
     def height(self) -> float:
         """Height in logical pixels; one row where there is no score."""
-        return TIME_ROW_PX + (BAR_ROW_PX if self._content.layout is not None else 0.0)
+        return 2 * ROW_PX if self._content.layout is not None else ROW_PX
 
     def marks(self, ctx: PaintContext) -> BarMarks | None:
         """Return the bar lines and numbers that this zoom has room for."""
         layout = self._content.layout
         if layout is None or not layout.grid.count:
             return None
-        metrics = QFontMetricsF(ctx.painter.font())
-        longest = max((layout.grid.labels[i] for i in _sample(layout.grid.count)), key=len)
-        return bar_marks(layout.grid, ctx.axis, metrics.horizontalAdvance(longest) + 14)
+        width = QFontMetricsF(ctx.painter.font()).horizontalAdvance(layout.grid.longest_label)
+        return bar_marks(layout.grid, ctx.axis, width + 14)
 
     def paint(self, ctx: PaintContext, marks: BarMarks | None) -> None:
         """Paint both rows."""
-        theme, bottom = ctx.theme, self.height
         metrics = QFontMetricsF(ctx.painter.font())
-        top = 0.0
-        layout = self._content.layout
-        if layout is not None:
-            if marks is not None:
-                self._paint_bars(ctx, marks, metrics)
-            top = BAR_ROW_PX
-            ctx.horizontal(top, ctx.clip_left, ctx.clip_right, theme.beat_line)
+        bottom, top = self.height, self.height - ROW_PX
+        if marks is not None:
+            self._paint_bars(ctx, marks, metrics)
+            ctx.horizontal(top, ctx.clip_left, ctx.clip_right, ctx.theme.beat_line)
         for tick in time_ticks(ctx.axis, metrics.horizontalAdvance("0:00:00.00") + 18):
             x = ctx.x(tick.frame)
-            ctx.vertical(x, bottom - (8 if tick.label else 4), bottom, theme.border)
+            ctx.vertical(x, bottom - (8 if tick.label else 4), bottom, ctx.theme.border)
             if tick.label:
-                ctx.text(QRectF(x + 4, top, 110, TIME_ROW_PX), tick.label, theme.faint_text)
-        ctx.horizontal(bottom - ctx.hair, ctx.clip_left, ctx.clip_right, theme.border)
+                ctx.text(QRectF(x + 4, top, 110, ROW_PX), tick.label, ctx.theme.faint_text)
+        ctx.horizontal(bottom - ctx.hair, ctx.clip_left, ctx.clip_right, ctx.theme.border)
 
     def _paint_bars(self, ctx: PaintContext, marks: BarMarks, metrics: QFontMetricsF) -> None:
         layout = self._content.layout
         assert layout is not None
-        grid = layout.grid
+        grid, theme = layout.grid, ctx.theme
         labelled = set(marks.labelled)
         for step in marks.lines.tolist():
             x = ctx.x(float(grid.start_frame[step]))
-            ctx.vertical(x, 2 if step in labelled else BAR_ROW_PX - 7, BAR_ROW_PX, ctx.theme.border)
+            ctx.vertical(x, 3 if step in labelled else ROW_PX - 7, ROW_PX, theme.border)
+        for beat in marks.beats:
+            x = ctx.x(beat.frame)
+            ctx.vertical(x, ROW_PX - 4, ROW_PX, theme.border)
+            if marks.beat_px >= BEAT_LABEL_PX:
+                ctx.text(QRectF(x + 4, 0, 60, ROW_PX), beat.label, theme.faint_text)
+        color = theme.text if layout.is_aligned else theme.faint_text
         for step in marks.labelled:
-            x = ctx.x(float(grid.start_frame[step]))
-            color = ctx.theme.text if layout.is_aligned else ctx.theme.faint_text
-            ctx.text(
-                QRectF(x + 4, 0, metrics.horizontalAdvance(grid.labels[step]) + 8, BAR_ROW_PX), grid.labels[step], color
-            )
+            x, label = ctx.x(float(grid.start_frame[step])), grid.labels[step]
+            ctx.text(QRectF(x + 4, 0, metrics.horizontalAdvance(label) + 8, ROW_PX), label, color)
+        self._paint_bar_at_edge(ctx, grid, marks, metrics)
+
+    def _paint_bar_at_edge(self, ctx: PaintContext, grid: BarGrid, marks: BarMarks, metrics: QFontMetricsF) -> None:
+        """Name the bar that is cut by the left edge, where there is room before the next mark."""
+        step = grid.step_at(ctx.axis.start_frame)
+        text = grid.labels[step]
+        right = ctx.left + 6 + metrics.horizontalAdvance(text) + 8
+        starts = [ctx.x(float(grid.start_frame[s])) for s in marks.labelled]
+        starts += [ctx.x(b.frame) for b in marks.beats] if marks.beat_px >= BEAT_LABEL_PX else []
+        inside = grid.start_frame[0] < ctx.axis.start_frame < grid.start_frame[-1]
+        if inside and not any(ctx.left - 4 <= x < right for x in starts):
+            ctx.text(QRectF(ctx.left + 6, 0, right - ctx.left, ROW_PX), text, ctx.theme.faint_text)
 
     def paint_lines(self, ctx: PaintContext, marks: BarMarks | None, top: float, bottom: float) -> None:
         """Paint beats and bar lines through the lanes."""
         layout = self._content.layout
         if layout is None or marks is None:
             return
-        for frame in marks.beats.tolist():
-            ctx.vertical(ctx.x(frame), top, bottom, ctx.theme.beat_line)
-        labelled = set(marks.labelled)
-        for step in marks.lines.tolist():
-            color = ctx.theme.bar_line if step in labelled else ctx.theme.beat_line
-            if not len(marks.beats) or step in labelled:
-                ctx.vertical(ctx.x(float(layout.grid.start_frame[step])), top, bottom, color)
-            else:
-                ctx.vertical(ctx.x(float(layout.grid.start_frame[step])), top, bottom, ctx.theme.bar_line)
-        if layout.grid.count:
-            ctx.vertical(ctx.x(float(layout.grid.start_frame[-1])), top, bottom, ctx.theme.bar_line)
-
-
-def paint_playhead_head(painter: QPainter, x: float, bottom: float) -> None:
-    """Paint the handle of the playhead in the ruler with the painter's brush."""
-    painter.drawPolygon(QPolygonF([QPointF(x - 5.5, bottom - 9), QPointF(x + 5.5, bottom - 9), QPointF(x, bottom - 1)]))
-
-
-def _sample(count: int) -> range:
-    """Enough bars to know how long their numbers are."""
-    return range(0, count, max(count // 200, 1))
+        first, last = ctx.clip_left - 2, ctx.clip_right + 2
+        for beat in marks.beats:
+            x = ctx.x(beat.frame)
+            if first <= x <= last:
+                ctx.vertical(x, top, bottom, ctx.theme.beat_line)
+        strong = set(marks.strong)
+        for step in [*marks.lines.tolist(), layout.grid.count]:
+            x = ctx.x(float(layout.grid.start_frame[step]))
+            if first <= x <= last:
+                is_strong = step in strong or step == layout.grid.count or len(marks.beats) > 0
+                ctx.vertical(x, top, bottom, ctx.theme.bar_line if is_strong else ctx.theme.beat_line)

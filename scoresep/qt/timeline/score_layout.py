@@ -89,23 +89,31 @@ class BarGrid:
         """Median number of beats in a bar."""
         return int(np.median([m.beats for m in self._unfolded.score.measures])) if self.count else 4
 
+    @cached_property
+    def longest_label(self) -> str:
+        """The label that needs most room."""
+        return max(self.labels, key=len, default="")
+
     def visible_steps(self, start_frame: float, end_frame: float) -> tuple[int, int]:
         """Return the half-open range of bars that touch a stretch of time."""
         first = int(np.searchsorted(self.start_frame, start_frame, side="right")) - 1
         last = int(np.searchsorted(self.start_frame[: self.count], end_frame, side="right"))
         return max(min(first, self.count), 0), last
 
-    def beats(self, first_step: int, last_step: int) -> NDArray[np.float64]:
-        """Return the frames of all beats inside bars [first_step, last_step), without the bars' own starts."""
+    def beats(self, first_step: int, last_step: int) -> list[tuple[float, str]]:
+        """Return frame and name (``5.2``) of the beats inside bars [first_step, last_step), without their starts."""
         quarters: list[float] = []
+        names: list[str] = []
         for step in range(first_step, last_step):
             measure = self._unfolded.measure_of_step(step)
             start = float(self._unfolded.step_start_quarter[step])
             beat = int(np.floor(measure.offset_to_beat(0.0) + 1e-6)) + 1
             while measure.beat_to_offset(beat) < measure.duration_quarter - 1e-6:
                 quarters.append(start + measure.beat_to_offset(beat))
+                names.append(f"{measure.number}.{beat}")
                 beat += 1
-        return self._time_map.quarters_to_frames(quarters).astype(np.float64)
+        frames = self._time_map.quarters_to_frames(quarters).astype(np.float64).tolist()
+        return list(zip(frames, names, strict=True))
 
     def step_at(self, frame: float) -> int:
         """Return the bar that holds a frame, clipped to the path."""

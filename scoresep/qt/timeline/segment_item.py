@@ -17,7 +17,7 @@ from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.lane import Hit, Lane
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.theme import Theme, blend, ink_on, premultiplied, translucent
-from scoresep.qt.timeline.waveform_item import LEAST_CHANNEL_PX, WaveColors, paint_wave
+from scoresep.qt.timeline.waveform_item import LEAST_CHANNEL_PX, Strip, WaveColors, paint_wave
 
 STEM_LANE_PX = 54.0
 SINGLE_FROM_PX = 5.0
@@ -172,9 +172,12 @@ class PartItem(Lane):
         color = self._color(ctx.theme)
         colors = WaveColors(blend(color, ctx.theme.ground, 0.42), color, translucent(color, 0.3))
         is_folded = height / stem.channels < LEAST_CHANNEL_PX
-        if not paint_wave(ctx, stem, top + 4, height - 6, colors, is_folded):
-            rect = QRectF(ctx.left + 14, top, ctx.axis.width_px - 28, height)
-            ctx.text(rect, "Reading the stem …", ctx.theme.faint_text)
+        paint_wave(ctx, stem, Strip(top + 4, height - 6, self.content.wave_gain, is_folded), colors)
+
+    def notice(self, frames_per_column: float) -> str:
+        """Say why nothing is to be seen."""
+        stem = self.content.stems.get(self.part_index)
+        return "Reading the stem …" if stem is not None and not stem.is_drawable(frames_per_column) else ""
 
     def _paint_activity(self, ctx: PaintContext, top: float, height: float, opacity: float) -> None:
         """Paint all stretches as one image: a line on top, and a tint below it."""

@@ -60,30 +60,41 @@ class BarMarks:
         Steps of the path that show their number.
     lines : ndarray [shape=(lines,)], int64
         Steps of the path that show a bar line.
-    beats : ndarray [shape=(beats,)], float64
-        Frames of beats inside the bars; empty where there is no room for them.
+    strong : tuple of int
+        Those of `lines` that stand out, chosen without regard to what is visible, so that scrolling changes no line.
+    beats : tuple of Tick
+        Beats inside the bars, labelled `bar.beat`; empty where there is no room for them.
+    beat_px : float
+        Typical distance of beats.
     """
 
     labelled: tuple[int, ...]
     lines: NDArray[np.int64]
-    beats: NDArray[np.float64]
+    strong: tuple[int, ...]
+    beats: tuple[Tick, ...]
+    beat_px: float
 
 
-def bar_marks(grid: BarGrid, axis: TimeAxis, label_px: float, beat_px: float = 14.0, line_px: float = 7.0) -> BarMarks:
+def bar_marks(
+    grid: BarGrid, axis: TimeAxis, label_px: float, least_beat_px: float = 14.0, least_bar_px: float = 7.0
+) -> BarMarks:
     """Choose bar numbers at least `label_px` apart, and lines and beats where there is room."""
     first, last = grid.visible_steps(axis.start_frame - label_px * axis.frames_per_px, axis.end_frame)
-    typical_px = grid.typical_bar_frames / axis.frames_per_px
-    stride = next((s for s in BAR_STRIDES if s * typical_px >= label_px), BAR_STRIDES[-1])
-    xs = (grid.start_frame[: grid.count] - axis.start_frame) / axis.frames_per_px
+    bar_px = grid.typical_bar_frames / axis.frames_per_px
+    beat_px = bar_px / max(grid.typical_beats, 1)
+    stride = next((s for s in BAR_STRIDES if s * bar_px >= label_px), BAR_STRIDES[-1])
     steps = np.arange(first, last)
     wanted = steps[(grid.number[steps] % stride == 0) | grid.is_jump[steps] | (steps == 0)]
+    xs = grid.start_frame / axis.frames_per_px
     taken: list[int] = []
     # where the path jumps the number says most, so it is placed first
     for step in sorted(wanted.tolist(), key=lambda s: (not grid.is_jump[s] and s != 0, s)):
         if all(abs(xs[step] - xs[other]) >= label_px for other in taken):
             taken.append(step)
-    taken.sort()
-    lines = steps if typical_px >= line_px else np.array(taken, np.int64)
-    with_beats = typical_px / max(grid.typical_beats, 1) >= beat_px
-    beats = grid.beats(first, last) if with_beats else np.zeros(0)
-    return BarMarks(tuple(taken), lines, beats)
+    return BarMarks(
+        labelled=tuple(sorted(taken)),
+        lines=steps if bar_px >= least_bar_px else wanted,
+        strong=tuple(wanted.tolist()),
+        beats=tuple(Tick(f, t) for f, t in grid.beats(first, last)) if beat_px >= least_beat_px else (),
+        beat_px=beat_px,
+    )

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.lane import Hit, Lane
 from scoresep.qt.timeline.note_item import NoteItem
+from scoresep.qt.timeline.overlay import Overlay
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.ruler_item import RulerItem, paint_playhead_head
+from scoresep.qt.timeline.ruler_item import ROW_PX, RulerItem
 from scoresep.qt.timeline.segment_item import PartItem, SegmentItem
-from scoresep.qt.timeline.theme import Theme, small_font, translucent
+from scoresep.qt.timeline.theme import Theme, small_font
 from scoresep.qt.timeline.time_axis import TimeAxis
 from scoresep.qt.timeline.waveform_item import WaveformItem
 
@@ -71,6 +71,7 @@ class TimelineCanvas(QWidget):
         self.touched: tuple[Lane, Hit] | None = None
         self.height_scale = 1.0
         self._ruler = RulerItem(content)
+        self._overlay = Overlay(self, HEADER_PX)
         self._placed: list[PlacedLane] = []
         self._scroll_y = 0.0
         self._backing: QPixmap | None = None
@@ -165,6 +166,31 @@ class TimelineCanvas(QWidget):
         """Convert a frame to the widget's x."""
         return HEADER_PX + self.axis.frame_to_x(frame)
 
+    def snap(self, x: float) -> float:
+        """Move a coordinate to the edge of a device pixel."""
+        ratio = self.devicePixelRatioF()
+        return round(x * ratio) / ratio
+
+    @property
+    def hair(self) -> float:
+        """Width of the thinnest line: a whole number of device pixels, about one logical pixel."""
+        ratio = self.devicePixelRatioF()
+        return max(round(ratio), 1) / ratio
+
+    @property
+    def lanes_offset(self) -> float:
+        """The widget's y of the top of all lanes."""
+        return self.ruler_height - self._scroll_y
+
+    @property
+    def placed(self) -> tuple[PlacedLane, ...]:
+        """All lanes with their places."""
+        return tuple(self._placed)
+
+    def place_of(self, lane: Lane) -> PlacedLane | None:
+        """Return the place of a lane."""
+        return next((p for p in self._placed if p.lane is lane), None)
+
     def lane_at(self, y: float) -> PlacedLane | None:
         """Return the lane at the widget's y; None in the ruler and below the last."""
         inner = y - self.ruler_height + self._scroll_y
@@ -197,7 +223,7 @@ class TimelineCanvas(QWidget):
         painter = QPainter(self)
         painter.setClipRect(event.rect())
         painter.drawPixmap(0, 0, self._backing)
-        self._paint_overlay(painter)
+        self._overlay.paint(painter)
         painter.end()
 
     def _bring_up_to_date(self) -> None:
@@ -265,61 +291,10 @@ class TimelineCanvas(QWidget):
                     placed.lane.paint_header(ctx, QRectF(0, y, HEADER_PX, placed.height))
                 ctx.horizontal(y + placed.height, 0, HEADER_PX, theme.bar_line)
         if self.content.layout is not None:
-            ctx.text(QRectF(10, 0, HEADER_PX - 18, 22), "Bar", theme.faint_text)
-        ctx.text(QRectF(10, top - 22, HEADER_PX - 18, 22), "Time", theme.faint_text)
+            ctx.text(QRectF(10, 0, HEADER_PX - 18, ROW_PX), "Bar", theme.faint_text)
+        ctx.text(QRectF(10, top - ROW_PX, HEADER_PX - 18, ROW_PX), "Time", theme.faint_text)
         ctx.horizontal(top - ctx.hair, 0, HEADER_PX, theme.border)
         ctx.vertical(HEADER_PX - ctx.hair, 0, float(self.height()), theme.border)
-
-    def _paint_overlay(self, painter: QPainter) -> None:
-        top, bottom = self.ruler_height, float(self.height())
-        painter.setClipRect(QRectF(HEADER_PX, 0, self.width(), bottom), Qt.ClipOperation.IntersectClip)
-        if self.selection is not None:
-            left, right = self.x_of(self.selection[0]), self.x_of(self.selection[1])
-            painter.fillRect(QRectF(left, 0, right - left, bottom), translucent(self.theme.accent, 0.16))
-            for x in (left, right):
-                painter.fillRect(QRectF(x, 0, 1, bottom), translucent(self.theme.accent, 0.8))
-        if self.loop is not None:
-            left, right = self.x_of(self.loop[0]), self.x_of(self.loop[1])
-            painter.fillRect(QRectF(left, top - 4, max(right - left, 2.0), 4), self.theme.accent)
-        if self.touched is not None:
-            self._paint_touched(painter, *self.touched)
-        if self.playhead_frame is not None:
-            ratio = self.devicePixelRatioF()
-            x = round(self.x_of(self.playhead_frame) * ratio) / ratio
-            hair = max(round(ratio), 1) / ratio
-            painter.fillRect(QRectF(x, top - 2, hair, bottom - top + 2), self.theme.playhead)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self.theme.playhead)
-            paint_playhead_head(painter, x + hair / 2, top)
-        if self.hasFocus():
-            self._paint_focus(painter)
-
-    def _paint_focus(self, painter: QPainter) -> None:
-        painter.setClipping(False)
-        width, height = self.width(), self.height()
-        for x, y, wide, tall in (
-            (0, 0, width, 1),
-            (0, height - 1, width, 1),
-            (0, 0, 1, height),
-            (width - 1, 0, 1, height),
-        ):
-            painter.fillRect(x, y, wide, tall, self.theme.accent)
-
-    def _paint_touched(self, painter: QPainter, lane: Lane, hit: Hit) -> None:
-        layout = self.content.layout
-        placed = next((p for p in self._placed if p.lane is lane), None)
-        if placed is None or hit.place is None or layout is None or not isinstance(lane, NoteItem):
-            return
-        places = np.array([hit.place])
-        y = placed.top + self.ruler_height - self._scroll_y + lane.note_tops(layout, places, placed.height)[0]
-        left, right = self.x_of(hit.start_frame), self.x_of(hit.end_frame)
-        rect = QRectF(
-            left - 1, y - 1, max(right - left, 3) + 2, lane.note_heights(layout, places, placed.height)[0] + 2
-        )
-        painter.setPen(QPen(QColor(self.theme.text), 1.2))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(rect, 3, 3)
 
     # -------------------------------------------------------------------------------------------- events
 

@@ -161,16 +161,22 @@ class TimelineView(QWidget):
         self._apply_theme()
 
     def set_playhead(self, frame: int | None) -> None:
-        """Move the playhead. While playing the visible range follows, as `set_follow` says."""
+        """Move the playhead. While playing the visible range follows, as `set_follow` says.
+
+        Who scrolls the playhead out of sight is left alone until it is seen again.
+        """
+        was_visible = self._playhead_x() is not None
         self.canvas.set_playhead(frame)
-        if frame is not None and self._is_playing and not self._gestures.is_dragging:
+        if frame is not None and self._is_playing and was_visible and not self._gestures.is_dragging:
             if self._follow is Follow.PAGE:
                 self.canvas.set_axis(self.axis.paged(frame))
             elif self._follow is Follow.CENTER:
                 self.canvas.set_axis(self.axis.centered(frame))
 
     def set_playing(self, is_playing: bool) -> None:
-        """Tell whether the playhead runs by itself."""
+        """Tell whether the playhead runs by itself; where it starts to, it is brought into sight."""
+        if is_playing and not self._is_playing and self.playhead_frame is not None and self._follow is not Follow.OFF:
+            self.canvas.set_axis(self.axis.containing(self.playhead_frame))
         self._is_playing = is_playing
 
     def set_follow(self, follow: Follow) -> None:

@@ -47,6 +47,17 @@ class WaveData:
         """Whether this zoom is drawn from the samples themselves."""
         return self.source is not None and (frames_per_column < BASE_FRAMES or self.frames <= 4 * CHUNK_FRAMES)
 
+    def is_drawable(self, frames_per_column: float) -> bool:
+        """Whether there is something to show at this zoom."""
+        return self.pyramid is not None or self.has_samples(frames_per_column)
+
+    @property
+    def peak(self) -> float | None:
+        """Largest amplitude of all; None until it is known."""
+        if self.pyramid is None or not self.pyramid.is_complete:
+            return None
+        return self.pyramid.peak
+
     def envelope(self, start_frame: float, frames_per_column: float, columns: int) -> Envelope | None:
         """Return the outline of columns; None while nothing is known at this zoom."""
         if self.has_samples(frames_per_column):

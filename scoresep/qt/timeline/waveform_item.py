@@ -95,14 +95,29 @@ def _shades(peak: int, core: int) -> NDArray[np.uint32]:
     return np.array(rising + onward, np.uint32)
 
 
-def paint_wave(
-    ctx: PaintContext, data: WaveData, top: float, height: float, colors: WaveColors, folded: bool = False
-) -> bool:
-    """Paint a waveform into a strip; False if nothing is known of it at this zoom yet.
+@dataclass(frozen=True)
+class Strip:
+    """Where and how a waveform is painted.
 
-    With `folded`, all channels are shown as one: their outermost peaks.
+    Attributes
+    ----------
+    top, height : float
+    gain : float
+        What amplitudes are multiplied by.
+    is_folded : bool
+        All channels as one: their outermost peaks.
     """
-    lanes = 1 if folded else data.channels
+
+    top: float
+    height: float
+    gain: float = 1.0
+    is_folded: bool = False
+
+
+def paint_wave(ctx: PaintContext, data: WaveData, strip: Strip, colors: WaveColors) -> None:
+    """Paint a waveform, as far as it is known at this zoom."""
+    top, height = strip.top, strip.height
+    lanes = 1 if strip.is_folded else data.channels
     for lane in range(lanes):
         ctx.horizontal(top + height * (lane + 0.5) / lanes, ctx.clip_left, ctx.clip_right, colors.zero)
     first_px, last_px = ctx.columns_px
@@ -111,11 +126,12 @@ def paint_wave(
     # one column more on the left, which the first one joins on to
     envelope = data.envelope(start_frame - frames_per_column, frames_per_column, last_px - first_px + 1)
     if envelope is None:
-        return False
-    if folded and data.channels > 1:
-        envelope = Envelope(
-            envelope.low.min(0)[None], envelope.high.max(0)[None], np.sqrt(np.mean(envelope.rms**2, axis=0))[None]
-        )
+        return
+    low, high, rms = envelope.low, envelope.high, envelope.rms
+    if strip.is_folded and data.channels > 1:
+        low, high, rms = low.min(0)[None], high.max(0)[None], np.sqrt(np.mean(rms**2, axis=0))[None]
+    gain = np.float32(strip.gain)
+    envelope = Envelope(low * gain, high * gain, rms * gain)
     is_line = frames_per_column < 1.0 and data.source is not None
     shades = _shades((colors.core if is_line else colors.peak).rgba(), colors.core.rgba())
     line_px = LINE_PX * ctx.pixel_ratio if is_line else 1.0
@@ -123,13 +139,13 @@ def paint_wave(
         top_px = round((top + lane * height / lanes) * ctx.pixel_ratio)
         height_px = max(round((top + (lane + 1) * height / lanes) * ctx.pixel_ratio) - top_px, 1)
         ctx.pixels(wave_pixels(envelope, lane, height_px, shades, line_px)[:, 1:], first_px, top_px)
-    if 1 / ctx.axis.frames_per_px >= DOT_FROM_PX and not (folded and data.channels > 1):
-        _paint_dots(ctx, data, top, height / lanes, colors.core)
-    return True
+    if 1 / ctx.axis.frames_per_px >= DOT_FROM_PX and lanes == data.channels:
+        _paint_dots(ctx, data, strip, colors.core)
 
 
-def _paint_dots(ctx: PaintContext, data: WaveData, top: float, height: float, color: QColor) -> None:
+def _paint_dots(ctx: PaintContext, data: WaveData, strip: Strip, color: QColor) -> None:
     """Paint single samples."""
+    height = strip.height / data.channels
     start, end = ctx.frame_range(8.0)
     first = max(int(np.floor(start)), 0)
     samples = data.samples(first, int(np.ceil(end)) + 1)
@@ -140,7 +156,7 @@ def _paint_dots(ctx: PaintContext, data: WaveData, top: float, height: float, co
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     painter.setPen(pen)
     for channel in range(data.channels):
-        ys = top + height * (channel + 0.5) - np.clip(samples[channel], -1, 1) * height / 2
+        ys = strip.top + height * (channel + 0.5 - np.clip(samples[channel] * strip.gain, -1, 1) / 2)
         painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in zip(xs.tolist(), ys.tolist(), strict=True)]))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
@@ -164,28 +180,27 @@ class WaveformItem(Lane):
             ctx.horizontal(y, ctx.clip_left, ctx.clip_right, ctx.theme.beat_line)
 
     def paint(self, ctx: PaintContext, top: float, height: float) -> None:
-        """Paint the waveform, or say why there is none."""
+        """Paint the waveform."""
+        data, theme = self.content.recording, ctx.theme
+        if data is not None:
+            colors = WaveColors(theme.wave, theme.wave_core, translucent(theme.wave_core, 0.35))
+            paint_wave(ctx, data, Strip(top + 2, height - 4, self.content.wave_gain), colors)
+
+    def notice(self, frames_per_column: float) -> str:
+        """Say why nothing is to be seen."""
         data = self.content.recording
         if data is None:
-            text = "No recording yet: open one, or drop it here."
-        else:
-            theme = ctx.theme
-            colors = WaveColors(theme.wave, theme.wave_core, translucent(theme.wave_core, 0.35))
-            text = "" if paint_wave(ctx, data, top + 2, height - 4, colors) else "Reading the recording …"
-        if text:
-            ctx.text(QRectF(ctx.left + 14, top, ctx.axis.width_px - 28, height), text, ctx.theme.faint_text)
+            return "No recording yet: open one, or drop it here"
+        return "" if data.is_drawable(frames_per_column) else "Reading the recording …"
 
     def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:
         """Paint the name and the names of the channels."""
         data = self.content.recording
         channels = data.channels if data is not None else 1
-        if channels == 1:
-            super().paint_header(ctx, rect)
-            return
-        names = CHANNEL_NAMES.get(channels, tuple(str(i + 1) for i in range(channels)))
+        names = CHANNEL_NAMES.get(channels, tuple(str(i + 1) for i in range(channels))) if channels > 1 else ()
         right = Qt.AlignmentFlag.AlignRight
         for i, name in enumerate(names):
-            row = QRectF(rect.left() + 10, rect.top() + i * rect.height() / channels, rect.width() - 18, 18)
-            row.moveTop(row.top() + rect.height() / channels / 2 - 9)
+            middle = rect.top() + (i + 0.5) * rect.height() / channels
+            row = QRectF(rect.left() + 10, middle - 9, rect.width() - 18, 18)
             ctx.text(row, name, ctx.theme.faint_text, right)
-        ctx.text(QRectF(rect.left() + 10, rect.top() + 4, rect.width() - 18, 18), self.title, ctx.theme.text)
+        super().paint_header(ctx, rect)
