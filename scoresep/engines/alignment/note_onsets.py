@@ -1,59 +1,106 @@
-"""Where single notes begin: a rise of power in the note's own harmonics."""
+"""When notes begin: the judgement of the onset network on every note, gathered for events, and sharpened for single notes."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
-from scoresep.engines.features import PitchScale, compressed, reference_power
+from scoresep.engines.alignment.note_patches import FRAMES, HALF_WIDTH, HeardLevels, PlacedNotes, patches
+from scoresep.engines.alignment.onset_network import onset_network
+from scoresep.engines.features import ONSET_SCALE
+from scoresep.progress import Progress
 
-HARMONICS = 8
+BLOCK_NOTES = 256
+STEP_S = 1 / ONSET_SCALE.frame_rate_hz
+CANDIDATE_OFFSETS_S = np.arange(-HALF_WIDTH, HALF_WIDTH + 1) * STEP_S
+# Common deviation of a note from the others that begin with it.
+TOGETHER_S = 0.018
+# What the network may be wrong about for reasons that it does not know of.
+DOUBT = 0.02
 
 
-def rises(spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how steeply every semitone rises, relative to how steeply it commonly does, shape as `spectrum`.
+@dataclass(frozen=True, eq=False)
+class NoteJudgements:
+    """What the network says of every note.
 
-    Parameters
+    Attributes
     ----------
-    spectrum : ndarray [shape=(frames, bins)], float32
-        Power.
+    middle_s : ndarray [shape=(notes,)], float64
+        Time of the middle frame of each row.
+    probability : ndarray [shape=(notes, FRAMES)], float32
+        Of an onset in each frame; a row adds up to 1 - `absence`.
+    absence : ndarray [shape=(notes,)], float32
+        That there is no onset of this note near.
     """
-    level = compressed(spectrum, reference_power(spectrum))
-    rise = np.zeros_like(level)
-    rise[1:-1] = np.maximum(level[2:] - level[:-2], 0)
-    return rise / np.float32(np.sqrt((rise**2).mean()) + 1e-6)
+
+    middle_s: NDArray[np.float64]
+    probability: NDArray[np.float32]
+    absence: NDArray[np.float32]
 
 
-def onset_evidence(
-    rise: NDArray[np.float32], scale: PitchScale, pitch_midi: NDArray[np.float64], candidate_s: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Say how much every candidate looks like the beginning of a note.
+def judge(heard: HeardLevels, notes: PlacedNotes, progress: Progress) -> NoteJudgements:
+    """Let the network judge all notes around where they are placed at present."""
+    count = len(notes.onset_s)
+    probability = np.empty((count, FRAMES), np.float32)
+    absence = np.empty(count, np.float32)
+    order = np.argsort(notes.onset_s, kind="stable")
+    network = onset_network()
+    for first in range(0, count, BLOCK_NOTES):
+        progress.update(first / count)
+        which = order[first : first + BLOCK_NOTES]
+        judged = np.exp(network.log_probability(patches(heard, notes, which)))
+        probability[which], absence[which] = judged[:, :FRAMES], judged[:, FRAMES]
+    middle_s = np.rint(notes.onset_s / STEP_S) * STEP_S
+    return NoteJudgements(middle_s, probability, absence)
+
+
+def event_evidence(judged: NoteJudgements, event_of_note: NDArray[np.int64], events: int) -> NDArray[np.float32]:
+    """Gather the judgements on all notes of every event.
 
     Parameters
     ----------
-    rise : ndarray [shape=(frames, bins)], float32
-        From `rises`, on `scale`.
-    scale : PitchScale
-    pitch_midi : ndarray [shape=(notes,)], float64
-        As they sound in the recording; NaN for unpitched notes, whose beginning is a rise of everything.
-    candidate_s : ndarray [shape=(notes, candidates)], float64
+    judged : NoteJudgements
+        The notes of one event share one middle.
+    event_of_note : ndarray [shape=(notes,)], int64
+    events : int
 
     Returns
     -------
-    evidence : ndarray [shape=(notes, candidates)], float32
+    evidence : ndarray [shape=(events, FRAMES)], float32
+        Logarithm of a probability, for moments `CANDIDATE_OFFSETS_S` from the middle.
     """
-    frame = np.clip(np.rint(candidate_s * scale.frame_rate_hz), 0, len(rise) - 1).astype(np.int64)
-    evidence = np.zeros(frame.shape, np.float32)
-    weight_sum = np.zeros((len(frame), 1), np.float32)
-    is_pitched = np.isfinite(pitch_midi)
-    midi = np.where(is_pitched, pitch_midi, scale.lowest_midi)
-    for number in range(1, HARMONICS + 1):
-        bin_index = np.rint(midi + 12 * np.log2(number)).astype(np.int64) - scale.lowest_midi
-        inside = (bin_index >= 0) & (bin_index < scale.bins) & is_pitched
-        weight = np.where(inside, 1 / np.sqrt(number), 0.0).astype(np.float32)[:, None]
-        evidence += weight * np.minimum(rise[frame, np.clip(bin_index, 0, scale.bins - 1)[:, None]], 4)
-        weight_sum += weight
-    overall = rise.mean(axis=1)
-    evidence = evidence / np.maximum(weight_sum, 1e-6)
-    evidence[~is_pitched] = overall[frame[~is_pitched]] * 2
-    return evidence
+    blurred = gaussian_filter1d(judged.probability, TOGETHER_S / STEP_S, axis=1, mode="constant")
+    log_probability = np.log(blurred * (1 - DOUBT) + (judged.absence[:, None] + DOUBT) / FRAMES)
+    evidence = np.zeros((events, FRAMES), np.float32)
+    np.add.at(evidence, event_of_note, log_probability)
+    size = np.maximum(np.bincount(event_of_note, minlength=events), 1)
+    # Notes that sound together mislead together: ten of them are not ten independent witnesses.
+    return np.asarray(evidence / size[:, None] ** 0.25, np.float32)
+
+
+def single_onsets_s(judged: NoteJudgements, event_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Find the onset of every note near the moment of its event.
+
+    Parameters
+    ----------
+    judged : NoteJudgements
+    event_s : ndarray [shape=(notes,)], float64
+        When the event of each note happens.
+
+    Returns
+    -------
+    onset_s : ndarray [shape=(notes,)], float64
+        Middle of the likeliest few hundredths of a second.
+    """
+    frame_s = judged.middle_s[:, None] + CANDIDATE_OFFSETS_S
+    near = np.exp(-0.5 * ((frame_s - event_s[:, None]) / TOGETHER_S) ** 2)
+    doubt = (judged.absence[:, None] + DOUBT) / FRAMES
+    posterior = gaussian_filter1d((judged.probability + doubt) * near, 1.0, axis=1, mode="constant")
+    best = posterior.argmax(axis=1)
+    around = np.clip(best[:, None] + np.arange(-2, 3), 0, FRAMES - 1)
+    weight = np.take_along_axis(posterior, around, axis=1) + 1e-30
+    onset_s = (weight * np.take_along_axis(frame_s, around, axis=1)).sum(axis=1) / weight.sum(axis=1)
+    return np.asarray(np.where(posterior.max(axis=1) > 1e-12, onset_s, event_s))

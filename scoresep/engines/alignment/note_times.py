@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.engines.alignment.note_onsets import onset_evidence
-from scoresep.engines.features import PitchScale
 from scoresep.model.score import PathNotes
 
-TOGETHER_S = 0.02  # common deviation of one note from its event
-GRACE_S = 0.07
 
+@dataclass(frozen=True, eq=False)
+class NoteGuess:
+    """What was found of single notes; NaN where nothing was sought.
 
-def single_onsets_s(
-    rise: NDArray[np.float32],
-    scale: PitchScale,
-    sounding_midi: NDArray[np.float64],
-    note_s: NDArray[np.float64],
-    is_grace: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """Find the onset of every note near the moment of its event."""
-    offset_s = np.arange(-6, 7) * 0.01
-    evidence = onset_evidence(rise, scale, sounding_midi, note_s[:, None] + offset_s)
-    value = 1.0 * evidence - 0.5 * (offset_s / TOGETHER_S) ** 2
-    onset_s = note_s + offset_s[value.argmax(axis=1)]
-    return np.asarray(np.where(is_grace, note_s - GRACE_S, onset_s))
+    Attributes
+    ----------
+    onset_s : ndarray [shape=(notes,)], float64
+    absence : ndarray [shape=(notes,)], float64
+        Probability that the note is not there.
+    """
+
+    onset_s: NDArray[np.float64]
+    absence: NDArray[np.float64]
 
 
 def offsets_s(
