@@ -17,6 +17,8 @@ BASE_FRAMES = 32
 # How many entries of one level make one of the next.
 FACTOR = 4
 LOW, HIGH, RMS = 0, 1, 2
+# Largest amplitude that half precision holds.
+LARGEST = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ class PeakBuilder:
             whole = self._frames - start
         self._rest = np.array(joined[:, whole:], np.float32)
         if whole:
-            self._write_base(start // BASE_FRAMES, np.nan_to_num(joined[:, :whole].astype(np.float32, copy=False)))
+            self._write_base(start // BASE_FRAMES, _finite(joined[:, :whole]))
             self._ready_frames = start + whole
             self._write_levels(start // BASE_FRAMES)
 
@@ -215,7 +217,7 @@ class PeakBuilder:
         target = self._table[:, :, first : first + count]
         target[:, LOW] = _half_towards(boxes.min(2), -np.inf)
         target[:, HIGH] = _half_towards(boxes.max(2), np.inf)
-        target[:, RMS] = np.minimum(np.sqrt(np.mean(boxes * boxes, axis=2)), np.finfo(np.float16).max)
+        target[:, RMS] = np.sqrt(np.mean(boxes * boxes, axis=2))
 
     def _write_levels(self, first: int) -> None:
         """Bring the coarser levels up to date from entry `first` of the finest on."""
@@ -240,9 +242,16 @@ def table_shape(frames: int, channels: int) -> tuple[int, int, int]:
     return channels, 3, sum(level_sizes(frames))
 
 
+def _finite(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return samples within the range of half precision, 0 for what is not a number."""
+    finite: NDArray[np.float32] = np.clip(samples, -LARGEST, LARGEST, dtype=np.float32)
+    finite[np.isnan(finite)] = 0.0
+    return finite
+
+
 def _half_towards(values: NDArray[np.float32], direction: float) -> NDArray[np.float16]:
     """Round to half precision, never to the inner side of `direction`."""
-    limit = float(np.finfo(np.float16).max)
-    half = np.clip(values, -limit, limit).astype(np.float16)
+    half = values.astype(np.float16)
     inner = half > values if direction < 0 else half < values
-    return np.where(inner, np.nextafter(half, np.float16(direction)), half)
+    np.nextafter(half, np.float16(direction), out=half, where=inner)
+    return half
