@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 
-from scoresep.model.colors import contrast
+from scoresep.model.colors import contrast, legible
 from scoresep.qt.icons import draw_icon
-from scoresep.qt.theme import em, faint_color, hover_color, line_color, sized_font
+from scoresep.qt.theme import em, faint_color, hover_color, is_dark, line_color, sized_font
+from scoresep.qt.timeline.theme import blend
+
+PRESS_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 def draw_focus_ring(painter: QPainter, widget: QWidget, radius: float) -> None:
@@ -34,7 +44,7 @@ class FlatButton(QToolButton):
     name : str
         What it is called for a person who cannot see it; also its tip.
     on_color : QColor, optional
-        Its ground while it is on; that of selections by default.
+        Its ground while it is on; a tint of the selection's colour by default.
     """
 
     def __init__(self, name: str, on_color: QColor | None = None, parent: QWidget | None = None) -> None:
@@ -62,9 +72,14 @@ class FlatButton(QToolButton):
         radius = em(self, 0.26)
         ground: QColor | None = None
         text = palette.color(QPalette.ColorRole.WindowText)
-        if self.isChecked() or (self.isDown() and not self.isCheckable()):
-            ground = self._on_color or palette.color(QPalette.ColorRole.Highlight)
-            text = text_on(ground)
+        if self.isChecked() and self._on_color is not None:
+            ground, text = self._on_color, text_on(self._on_color)
+        elif self.isChecked():
+            accent = palette.color(QPalette.ColorRole.Highlight)
+            ground = blend(palette.color(QPalette.ColorRole.Window), accent, 0.26 if is_dark(palette) else 0.16)
+            text = QColor(legible(accent.name(), ground.name(), 3.4))
+        elif self.isDown():
+            ground = hover_color(palette, 0.2)
         elif self.underMouse() and self.isEnabled():
             ground = hover_color(palette, 0.12)
         if not self.isEnabled():
@@ -189,8 +204,6 @@ class TextButton(FlatButton):
         return width + (em(self, 0.75) if self.menu() is not None else 0)
 
     def sizeHint(self) -> QSize:
-        from PySide6.QtGui import QFontMetrics
-
         width = QFontMetrics(self._text_font()).horizontalAdvance(self.text()) + self._extra_width()
         return QSize(width + 2, em(self, 1.3 if self._is_faint else 1.75))
 
@@ -198,8 +211,6 @@ class TextButton(FlatButton):
         return QSize(self._extra_width() + em(self, 1.5), self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        from PySide6.QtGui import QFontMetrics
-
         painter = QPainter(self)
         palette = self.palette()
         color = self.draw_ground(painter)

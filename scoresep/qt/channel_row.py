@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from scoresep.model.colors import legible
 from scoresep.model.project import ChannelStrip
 from scoresep.playback.mixing import TrackKey
-from scoresep.qt.buttons import LetterButton, TextButton, draw_focus_ring
+from scoresep.qt.buttons import FlatButton, LetterButton, TextButton, draw_focus_ring
 from scoresep.qt.faders import Fader, GainField, PanKnob
 from scoresep.qt.theme import MUTE_COLOR, SOLO_COLOR, em, hover_color, line_color, sized_font
 
@@ -47,13 +47,12 @@ class RowContent:
     has_sound: bool = True
 
 
-class ColorChip(QToolButton):
+class ColorChip(FlatButton):
     """The colour of a part; pressing it lets another be chosen."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__("Colour", parent=parent)
         self._color = "#888888"
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
 
     def set_color(self, color: str) -> None:

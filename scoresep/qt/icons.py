@@ -181,3 +181,22 @@ ICONS: dict[str, tuple[bool, Callable[[], QPainterPath]]] = {
     "export": (False, _export),
     "speaker": (False, _speaker),
 }
+
+
+def draw_app_icon(painter: QPainter, side: float) -> None:
+    """Draw the picture of the program: one wave that divides into three colours."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.scale(side / SIDE, side / SIDE)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor("#20262e"))
+    painter.drawRoundedRect(QRectF(0.5, 0.5, 23, 23), 5, 5)
+    for y, color in ((6.5, "#56b4e9"), (12.0, "#e69f00"), (17.5, "#009e73")):
+        path = QPainterPath(QPointF(3.5, 12))
+        path.lineTo(7.5, 12)
+        path.cubicTo(12, 12, 11, y, 15.5, y)
+        path.lineTo(20.5, y)
+        pen = QPen(QColor(color), 2.4, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)
+        painter.strokePath(path, pen)
+    painter.strokePath(
+        _lines(((3.5, 12), (7.5, 12))), QPen(QColor("#f2f4f7"), 2.4, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)
+    )

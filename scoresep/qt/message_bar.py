@@ -33,7 +33,7 @@ class Sentence:
     Attributes
     ----------
     level : str
-        ``info``, ``warning``, ``error`` or ``hint``; hints stay until they no longer apply.
+        ``info``, ``warning`` or ``error``; ``hint`` and ``warning-hint`` stay until they no longer apply.
     text : str
     offers : tuple of Offer
     origin : object
@@ -50,7 +50,7 @@ def level_color(level: str, palette: QPalette) -> QColor:
     """Return the colour that a level is marked with."""
     if level == "error":
         return LEVEL_CLIP
-    if level == "warning":
+    if level.startswith("warning"):
         return LEVEL_HIGH
     return palette.color(QPalette.ColorRole.Highlight)
 
@@ -66,7 +66,7 @@ class _Picture(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        name = "warning" if self._level in ("warning", "error") else "info"
+        name = "info" if self._level in ("info", "hint") else "warning"
         draw_icon(painter, name, QRectF(self.rect()), level_color(self._level, self.palette()))
         painter.end()
 
@@ -96,7 +96,7 @@ class MessageLine(QWidget):
             row.addWidget(button)
             self.buttons.append(button)
         self.close_button: IconButton | None = None
-        if sentence.level != "hint":
+        if not sentence.level.endswith("hint"):
             self.close_button = IconButton("close", "Dismiss", size_em=1.5)
             self.close_button.clicked.connect(lambda: self.dismissed.emit(sentence))
             row.addWidget(self.close_button)

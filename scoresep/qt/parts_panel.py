@@ -205,6 +205,12 @@ class PartsPanel(QWidget):
             button = {"mute": row.mute, "solo": row.solo, "minus": row.minus}[what]
             button.click()
 
+    def open_menu(self) -> None:
+        """Open the menu of the chosen part: what plays it, and whether the recording has it."""
+        row = self._rows.get(self._chosen) if self._chosen is not None else None
+        if row is not None and row.instrument.menu() is not None:
+            row.instrument.showMenu()
+
     def reset(self) -> None:
         """Set all levels, pans, mutes and solos to rest."""
         self._send_mixer(Mixer((ChannelStrip(),) * len(self._project.parts)))

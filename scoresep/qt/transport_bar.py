@@ -48,7 +48,7 @@ class PositionDisplay(QWidget):
 
     def sizeHint(self) -> QSize:
         time, field = self._widths()
-        return QSize(time + 2 * field + em(self, 2.4), em(self, 2.5))
+        return QSize(time + 2 * field + em(self, 1.5), em(self, 2.5))
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()

@@ -1,0 +1,79 @@
+"""What the window says by itself: the messages of the session, what is missing, and what to do next.
+
+Everything is derived from the present state, so that a hint goes when it no longer applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from scoresep.qt.message_bar import Offer, Sentence
+from scoresep.session.session import DOUBTFUL_CONFIDENCE, Session
+
+Do = Mapping[str, Callable[[], None]]
+
+
+def sentences_of(session: Session, do: Do) -> tuple[Sentence, ...]:
+    """Return all that is to be said now, hints first.
+
+    Parameters
+    ----------
+    session : Session
+    do : mapping of callable
+        What can be offered, by the ids of actions, and ``find_recording``.
+    """
+    hints = [hint for hint in (_missing(session, do), _alignment(session, do), _stems(session, do)) if hint]
+    messages = [Sentence(m.level, m.text, (), m) for m in session.messages]
+    return (*hints, *messages)
+
+
+def next_step(session: Session) -> str:
+    """Return which of ``align``, ``separate`` and ``export`` comes next; empty for none."""
+    project = session.project
+    if project.recording is None or project.score is None or any(session.job(k) for k in ("alignment", "separation")):
+        return ""
+    if project.alignment is None:
+        return "align"
+    if project.stem_set is None or session.has_stale_stems:
+        return "separate"
+    return "export"
+
+
+def _missing(session: Session, do: Do) -> Sentence | None:
+    project = session.project
+    if project.recording is not None and session.source is None and session.job("recording") is None:
+        name = project.recording.path.replace("\\", "/").rsplit("/", 1)[-1]
+        text = f"The recording “{name}” is not where it was. Show where it lies now; nothing else is lost."
+        return Sentence("hint", text, (Offer("Find it…", do["find_recording"]),))
+    if project.recording is not None and project.score is None and session.job("score") is None:
+        text = "The recording is open. Now open its score."
+        return Sentence("hint", text, (Offer("Open score…", do["open_score"]),))
+    if project.score is not None and project.recording is None and session.job("recording") is None:
+        text = "The score is open, shown at its marked tempo. Now open the recording of it."
+        return Sentence("hint", text, (Offer("Open recording…", do["open_recording"]),))
+    return None
+
+
+def _alignment(session: Session, do: Do) -> Sentence | None:
+    project = session.project
+    if project.pending_alignment is not None:
+        confidence = round(100 * project.pending_alignment.confidence)
+        text = f"There is a new alignment (confidence {confidence} %). The present one stays until you accept it."
+        return Sentence("hint", text, (Offer("Accept", do["accept"]), Offer("Reject", do["reject"])))
+    alignment = project.alignment
+    if alignment is not None and alignment.confidence < DOUBTFUL_CONFIDENCE:
+        text = (
+            f"This may not be the score of this recording, or other repeats are played: the two fit badly "
+            f"(confidence {round(100 * alignment.confidence)} %). You can go on all the same."
+        )
+        return Sentence(
+            "warning-hint", text, (Offer("Repeats…", do["repeats"]), Offer("Other score…", do["open_score"]))
+        )
+    return None
+
+
+def _stems(session: Session, do: Do) -> Sentence | None:
+    if session.project.stem_set is not None and session.has_stale_stems and session.job("separation") is None:
+        text = "The stems were made before the last changes."
+        return Sentence("hint", text, (Offer("Separate again…", do["separate"]),))
+    return None

@@ -1,0 +1,98 @@
+"""Starting the window: the application, its look, its log, and what becomes of errors that nobody expected."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from types import TracebackType
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import QApplication
+
+from scoresep.files.cache import state_folder
+from scoresep.playback.player import Player
+from scoresep.qt.icons import draw_app_icon
+from scoresep.qt.main_window import MainWindow
+from scoresep.qt.theme import Appearance
+from scoresep.session.session import Session
+
+logger = logging.getLogger(__name__)
+
+ICON_SIDES = (16, 24, 32, 48, 64, 128, 256)
+
+
+def run_window(paths: Sequence[str] = ()) -> int:
+    """Open the window, and stay until it is closed.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files to open: a project, or a recording and its score.
+
+    Returns
+    -------
+    exit_code : int
+    """
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    application.setApplicationName("ScoreSep")
+    application.setDesktopFileName("scoresep")
+    application.setWindowIcon(app_icon())
+    keep_log()
+    session = Session()
+    window = MainWindow(session, Player(device=session.settings.output_device or None), Appearance(application))
+    sys.excepthook = _hook(window)
+    threading.excepthook = lambda args: logger.error(
+        "in thread %s", args.thread, exc_info=(args.exc_type, args.exc_value, args.exc_traceback)
+    )
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    window.show()
+    if paths:
+        QTimer.singleShot(0, window, lambda: window.documents.open_paths(list(paths)))
+    else:
+        QTimer.singleShot(0, window, window.documents.offer_recovery)
+    return application.exec()
+
+
+def keep_log() -> None:
+    """Write what the program notes for itself to a file of limited size; without a place for it there is no log."""
+    try:
+        folder = state_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(folder / "scoresep.log", maxBytes=1_000_000, backupCount=1, encoding="utf-8")
+    except OSError:
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger("scoresep")
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+
+
+def app_icon() -> QIcon:
+    """Return the picture of the program, drawn in all sizes."""
+    icon = QIcon()
+    for side in ICON_SIDES:
+        pixmap = QPixmap(side, side)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        draw_app_icon(painter, side)
+        painter.end()
+        icon.addPixmap(pixmap)
+    return icon
+
+
+def _hook(window: MainWindow):
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            window.close()
+            return
+        logger.critical("unexpected", exc_info=(kind, error, trace))
+        sys.__excepthook__(kind, error, trace)
+        window.bridge.report_crash(error)
+
+    return show

@@ -1,0 +1,328 @@
+"""Small dialogs: repeats, how to separate, which bar, shortcuts, about. None blocks; each tells with a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QRadioButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from scoresep.engines.separation import AUTO, ENGINES
+from scoresep.model.path import PathChoices, performance_path, repeat_sites
+from scoresep.model.project import Recipe
+from scoresep.model.score import Mark, PerformancePath, Score
+from scoresep.qt.actions import ACTIONS, MENUS
+from scoresep.qt.theme import em, sized_font
+from scoresep.qt.timeline.gestures import SHORTCUTS
+
+JUMPS = frozenset(m for m in Mark if m.startswith(("da capo", "dal segno")))
+
+BUDGET_TEXTS = {
+    "preview": ("Preview", "In a hurry, to hear whether all is well."),
+    "balanced": ("Balanced", "Good stems in a reasonable time."),
+    "best": ("Best", "The most that is possible here; takes several times as long."),
+}
+DEVICE_TEXTS = {
+    "auto": "Whatever is fastest here",
+    "cpu": "Processor (CPU)",
+    "cuda": "NVIDIA graphics card (CUDA)",
+    "mps": "Apple graphics (Metal)",
+}
+
+
+class OpenDialog(QDialog):
+    """A dialog with a title, a first sentence, and buttons at its foot."""
+
+    def __init__(self, title: str, sentence: str, accept_text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(title)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.column = QVBoxLayout(self)
+        margin = em(self, 1.0)
+        self.column.setContentsMargins(margin, margin, margin, margin)
+        self.column.setSpacing(em(self, 0.7))
+        if sentence:
+            label = QLabel(sentence)
+            label.setWordWrap(True)
+            self.column.addWidget(label)
+        self.buttons = QDialogButtonBox()
+        if accept_text:
+            self.accept_button = self.buttons.addButton(accept_text, QDialogButtonBox.ButtonRole.AcceptRole)
+            self.accept_button.setDefault(True)
+            self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
+        else:
+            self.buttons.addButton(QDialogButtonBox.StandardButton.Close)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+
+    def finish(self) -> None:
+        """Add the buttons below everything else."""
+        self.column.addWidget(self.buttons)
+
+
+def path_text(score: Score, path: PerformancePath) -> str:
+    """Write the order of playing as ranges of printed bar numbers: ``0–8, 1–16``."""
+    ranges: list[list[int]] = []
+    for index in path.measure_indices:
+        if ranges and index == ranges[-1][1] + 1:
+            ranges[-1][1] = index
+        else:
+            ranges.append([index, index])
+    numbers = [(score.measures[a].number, score.measures[b].number) for a, b in ranges]
+    return ", ".join(a if a == b else f"{a}–{b}" for a, b in numbers)
+
+
+class RepeatsDialog(OpenDialog):
+    """Which repeats and jumps are played in this recording.
+
+    Signals
+    -------
+    chosen(PathChoices)
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, score: Score, choices: PathChoices, parent: QWidget | None = None) -> None:
+        super().__init__("Repeats", "Tick what is played in this recording.", "Use this order", parent)
+        self._score = score
+        self._choices = choices
+        self.repeats: dict[int, QCheckBox] = {}
+        box = QWidget()
+        lines = QVBoxLayout(box)
+        lines.setContentsMargins(0, 0, 0, 0)
+        for site in repeat_sites(score):
+            tick = QCheckBox(f"Repeat {site.label}")
+            tick.setChecked(site.closing_measure not in choices.skipped_repeats)
+            self.repeats[site.closing_measure] = tick
+            lines.addWidget(tick)
+        has_jumps = any(JUMPS.intersection(m.marks) for m in score.measures)
+        self.jumps = QCheckBox("Follow da capo and dal segno")
+        self.jumps.setChecked(choices.takes_jumps)
+        self.again = QCheckBox("Take repeats again after da capo or dal segno")
+        self.again.setChecked(choices.repeats_after_jump)
+        for tick in (self.jumps, self.again):
+            tick.setVisible(has_jumps)
+            lines.addWidget(tick)
+        if not self.repeats and not has_jumps:
+            lines.addWidget(QLabel("This score has no repeats; it is played from beginning to end."))
+        lines.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(box)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setMinimumWidth(em(self, 24))
+        self.column.addWidget(scroll, 1)
+        self.order = QLabel()
+        self.order.setWordWrap(True)
+        self.order.setAccessibleName("Order of playing")
+        self.column.addWidget(self.order)
+        for tick in (*self.repeats.values(), self.jumps, self.again):
+            tick.toggled.connect(self._show_order)
+        self.accepted.connect(lambda: self.chosen.emit(self.choices))
+        self.finish()
+        self._show_order()
+
+    @property
+    def choices(self) -> PathChoices:
+        """What is ticked now."""
+        skipped = frozenset(measure for measure, tick in self.repeats.items() if not tick.isChecked())
+        return replace(
+            self._choices,
+            skipped_repeats=skipped,
+            takes_jumps=self.jumps.isChecked(),
+            repeats_after_jump=self.again.isChecked(),
+        )
+
+    def _show_order(self) -> None:
+        self.again.setEnabled(self.jumps.isChecked())
+        path, warnings = performance_path(self._score, self.choices)
+        count = len(path.measure_indices)
+        text = f"Bars in the order played: {path_text(self._score, path)}  ({count} in all)"
+        self.order.setText("\n".join((text, *warnings)))
+
+
+class SeparateDialog(OpenDialog):
+    """How stems are to be made.
+
+    Signals
+    -------
+    chosen(Recipe, str)
+        And the computing device.
+    """
+
+    chosen = Signal(object, str)
+
+    def __init__(self, recipe: Recipe, device: str, parent: QWidget | None = None) -> None:
+        super().__init__("Separate", "", "Separate", parent)
+        self._recipe = recipe
+        form = QFormLayout()
+        form.setHorizontalSpacing(em(self, 1.0))
+        form.setVerticalSpacing(em(self, 0.6))
+        self.budgets = QButtonGroup(self)
+        box = QWidget()
+        lines = QGridLayout(box)
+        lines.setContentsMargins(0, 0, 0, em(self, 0.4))
+        lines.setHorizontalSpacing(em(self, 1.0))
+        for row, (budget, (name, text)) in enumerate(BUDGET_TEXTS.items()):
+            button = QRadioButton(name)
+            button.setProperty("budget", budget)
+            button.setChecked(budget == recipe.budget)
+            button.setAccessibleDescription(text)
+            self.budgets.addButton(button)
+            lines.addWidget(button, row, 0)
+            said = QLabel(text)
+            said.setEnabled(False)
+            lines.addWidget(said, row, 1)
+        form.addRow("Quality", box)
+        self.engine = QComboBox()
+        self.engine.addItem("The best for this recording", AUTO)
+        for name, text in ENGINES.items():
+            self.engine.addItem(f"{name}: {text}", name)
+        self.engine.setCurrentIndex(max(self.engine.findData(recipe.engine), 0))
+        self.engine.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.engine.setMinimumContentsLength(44)
+        form.addRow("Method", self.engine)
+        self.device = QComboBox()
+        for name, text in DEVICE_TEXTS.items():
+            self.device.addItem(text, name)
+        self.device.setCurrentIndex(max(self.device.findData(device), 0))
+        form.addRow("Computed by", self.device)
+        self.column.addLayout(form)
+        self.accepted.connect(lambda: self.chosen.emit(self.recipe, str(self.device.currentData())))
+        self.finish()
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is chosen now."""
+        button = self.budgets.checkedButton()
+        budget = str(button.property("budget")) if button is not None else self._recipe.budget
+        return replace(self._recipe, engine=str(self.engine.currentData()), budget=budget)
+
+
+class GoToBarDialog(OpenDialog):
+    """Which bar to go to: its printed number and, after a comma, the how manieth time.
+
+    Parameters
+    ----------
+    go : callable taking the number and the occurrence and returning whether there is such a bar
+    """
+
+    def __init__(self, go: Callable[[str, int], bool], parent: QWidget | None = None) -> None:
+        super().__init__("Go to bar", "", "Go", parent)
+        self._go = go
+        self.number = QLineEdit()
+        self.number.setPlaceholderText("12, or 12, 2 for its second time")
+        self.number.setMinimumWidth(em(self, 16))
+        self.problem = QLabel()
+        self.problem.hide()
+        form = QFormLayout()
+        form.addRow("Bar", self.number)
+        self.column.addLayout(form)
+        self.column.addWidget(self.problem)
+        self.finish()
+
+    def accept(self) -> None:
+        number, _, occurrence = self.number.text().partition(",")
+        times = int(occurrence) if occurrence.strip().isdigit() else 1
+        if number.strip() and self._go(number.strip(), times):
+            super().accept()
+        else:
+            self.problem.setText("There is no such bar in the order played.")
+            self.problem.show()
+
+
+class ShortcutsDialog(OpenDialog):
+    """All keys on one page, made from the table of actions."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Shortcuts", "", "", parent)
+        columns = QHBoxLayout()
+        columns.setSpacing(em(self, 2.0))
+        groups = [(menu.replace("&", ""), _menu_lines(menu)) for menu in MENUS]
+        groups.append(("Timeline", [*SHORTCUTS, ("Enter", "Press the button that has the ring around it")]))
+        halves = _balanced([(title, lines) for title, lines in groups if lines])
+        for half in halves:
+            column = QVBoxLayout()
+            column.setSpacing(em(self, 0.25))
+            for title, lines in half:
+                column.addWidget(self._table(title, lines))
+            column.addStretch(1)
+            columns.addLayout(column)
+        page = QWidget()
+        page.setLayout(columns)
+        scroll = QScrollArea()
+        scroll.setWidget(page)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setMinimumSize(page.sizeHint().width() + em(self, 2.0), em(self, 34))
+        self.column.addWidget(scroll, 1)
+        self.finish()
+
+    def _table(self, title: str, lines: list[tuple[str, str]]) -> QWidget:
+        box = QWidget()
+        grid = QGridLayout(box)
+        grid.setContentsMargins(0, 0, 0, em(self, 0.6))
+        grid.setHorizontalSpacing(em(self, 1.2))
+        grid.setVerticalSpacing(em(self, 0.15))
+        head = QLabel(title)
+        head.setFont(sized_font(self.font(), 1.0, is_bold=True))
+        grid.addWidget(head, 0, 0, 1, 2)
+        for row, (keys, text) in enumerate(lines, start=1):
+            key = QLabel(keys)
+            key.setEnabled(False)
+            key.setMinimumWidth(em(self, 8))
+            grid.addWidget(key, row, 0)
+            grid.addWidget(QLabel(text), row, 1)
+        grid.setColumnStretch(1, 1)
+        return box
+
+
+def _menu_lines(menu: str) -> list[tuple[str, str]]:
+    lines = []
+    for spec in ACTIONS:
+        if spec.menu == menu and spec.keys:
+            keys = [QKeySequence(k).toString(QKeySequence.SequenceFormat.NativeText) for k in spec.keys]
+            lines.append(("  ".join(keys), spec.tip or spec.text.replace("&", "")))
+    return lines
+
+
+def _balanced(
+    groups: list[tuple[str, list[tuple[str, str]]]],
+) -> tuple[list[tuple[str, list[tuple[str, str]]]], list[tuple[str, list[tuple[str, str]]]]]:
+    """Divide groups into two columns of about one height, in their order."""
+    total, done, split = sum(len(lines) + 2 for _, lines in groups), 0, 0
+    while split < len(groups) and done + (len(groups[split][1]) + 2) / 2 <= total / 2:
+        done += len(groups[split][1]) + 2
+        split += 1
+    return groups[:split], groups[split:]
+
+
+class AboutDialog(OpenDialog):
+    """Version and licence."""
+
+    def __init__(self, version: str, parent: QWidget | None = None) -> None:
+        super().__init__("About ScoreSep", "", "", parent)
+        name = QLabel(f"ScoreSep {version}")
+        name.setFont(sized_font(self.font(), 1.5, is_bold=True))
+        self.column.addWidget(name)
+        text = QLabel("Takes a recording and its score and gives every instrument back.\nFree software (MIT licence).")
+        self.column.addWidget(text)
+        self.finish()

@@ -1,0 +1,207 @@
+"""Opening, saving and closing: file dialogs, what was dropped, unsaved work, and what a crash has left.
+
+No dialog blocks: each calls back when it is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from scoresep.files.project_files import PROJECT_SUFFIX
+from scoresep.qt.bridge import Bridge
+from scoresep.resources import resource_path
+
+SCORE_SUFFIXES = (
+    *(".xml", ".musicxml", ".mxl", ".mid", ".midi", ".kar", ".mei", ".abc", ".krn", ".capx"),
+    *(".mscx", ".mscz", ".ly", ".rntxt"),
+)
+AUDIO_SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".aifc", ".m4a", ".aac", ".opus", ".wma", ".w64"),
+    *(".rf64", ".caf", ".mp4", ".mkv", ".mov", ".webm", ".avi"),
+)
+
+RECORDING_FILTER = f"Sound and video ({' '.join('*' + s for s in AUDIO_SUFFIXES)});;All files (*)"
+SCORE_FILTER = f"Scores ({' '.join('*' + s for s in SCORE_SUFFIXES)});;All files (*)"
+PROJECT_FILTER = f"ScoreSep projects (*{PROJECT_SUFFIX});;All files (*)"
+
+
+class Documents(QObject):
+    """What can be done with files.
+
+    Parameters
+    ----------
+    bridge : Bridge
+    window : QWidget
+        Over which dialogs open.
+    """
+
+    def __init__(self, bridge: Bridge, window: QWidget) -> None:
+        super().__init__(window)
+        self._bridge = bridge
+        self._session = bridge.session
+        self._window = window
+
+    # ------------------------------------------------------------------------------------------------------- opening
+
+    def open_paths(self, paths: Sequence[str]) -> None:
+        """Open whatever these files are: a project, a recording, a score."""
+        projects = [p for p in paths if Path(p).suffix.lower() == PROJECT_SUFFIX]
+        if projects:
+            self.open_project(projects[0])
+            return
+        scores = [p for p in paths if Path(p).suffix.lower() in SCORE_SUFFIXES]
+        recordings = [p for p in paths if p not in scores]
+        if len(scores) > 1 or len(recordings) > 1:
+            self._session.say("warning", "Drop one recording and one score; the first of each was opened.")
+        if recordings:
+            self._bridge.attempt(lambda: self._session.open_recording(recordings[0]))
+        if scores:
+            self._bridge.attempt(lambda: self._session.open_score(scores[0]))
+
+    def open_recording(self) -> None:
+        """Ask for a recording."""
+        self._ask_to_open("Open recording", RECORDING_FILTER, self._session.open_recording)
+
+    def find_recording(self) -> None:
+        """Ask where the recording of this project lies now."""
+        self._ask_to_open("Find the recording", RECORDING_FILTER, self._session.relink_recording)
+
+    def open_score(self) -> None:
+        """Ask for a score."""
+        self._ask_to_open("Open score", SCORE_FILTER, self._session.open_score)
+
+    def ask_for_project(self) -> None:
+        """Ask for a project."""
+        self._ask_to_open("Open project", PROJECT_FILTER, self.open_project)
+
+    def open_project(self, path: str) -> None:
+        """Open a project, after the present one is settled."""
+        self.when_settled(lambda: self._bridge.attempt(lambda: self._session.open_project(path)))
+
+    def open_recent(self, path: str) -> None:
+        """Open a recent file."""
+        if Path(path).suffix.lower() != PROJECT_SUFFIX and self._session.project.recording is not None:
+            self.when_settled(lambda: (self._session.new_project(), self.open_paths([path])))
+        else:
+            self.open_paths([path])
+
+    def open_demo(self) -> None:
+        """Open the piece that comes with ScoreSep."""
+
+        def open_both() -> None:
+            try:
+                folder = resource_path("demo")
+            except FileNotFoundError as error:
+                self._session.say("error", str(error))
+                return
+            self._session.new_project()
+            found = sorted(str(p) for p in folder.iterdir())
+            self.open_paths([p for p in found if Path(p).suffix.lower() in (*SCORE_SUFFIXES, *AUDIO_SUFFIXES)])
+
+        self.when_settled(open_both)
+
+    def new(self) -> None:
+        """Begin with nothing, after the present project is settled."""
+        self.when_settled(self._session.new_project)
+
+    def _ask_to_open(self, title: str, name_filter: str, opened: Callable[[str], None]) -> None:
+        dialog = self._file_dialog(title, name_filter)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda path: self._bridge.attempt(lambda: opened(path)))
+        dialog.open()
+
+    def _file_dialog(self, title: str, name_filter: str) -> QFileDialog:
+        dialog = QFileDialog(self._window, title, self._session.settings.last_folder)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setNameFilter(name_filter)
+        return dialog
+
+    # -------------------------------------------------------------------------------------------------------- saving
+
+    def save(self, saved: Callable[[], None] | None = None) -> None:
+        """Save the project; where it was never saved, ask where. `saved` is called when that is done."""
+        if self._session.path is None:
+            self.save_as(saved)
+        elif self._bridge.attempt(self._session.save) and saved is not None:
+            saved()
+
+    def save_as(self, saved: Callable[[], None] | None = None) -> None:
+        """Ask where to save the project, and save it there."""
+        dialog = self._file_dialog("Save project", PROJECT_FILTER)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(PROJECT_SUFFIX.lstrip("."))
+        dialog.selectFile(self._proposed_name())
+
+        def save_there(path: str) -> None:
+            if self._bridge.attempt(lambda: self._session.save(path)) and saved is not None:
+                saved()
+
+        dialog.fileSelected.connect(save_there)
+        dialog.open()
+
+    def _proposed_name(self) -> str:
+        if self._session.path is not None:
+            return str(self._session.path)
+        recording = self._session.project.recording
+        stem = Path(recording.path).stem if recording is not None else "Untitled"
+        return stem + PROJECT_SUFFIX
+
+    def when_settled(self, go_on: Callable[[], object]) -> None:
+        """Go on at once, or after asking what to do with unsaved work; not at all if the person takes it back."""
+        if not self._session.is_modified:
+            go_on()
+            return
+        box = QMessageBox(self._window)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle("Unsaved changes")
+        name = self._session.path.stem if self._session.path is not None else "this project"
+        box.setText(f"Save the changes to {name}?")
+        buttons = QMessageBox.StandardButton
+        box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
+        box.setDefaultButton(buttons.Save)
+
+        def answered(result: int) -> None:
+            if result == buttons.Save.value:
+                self.save(lambda: (go_on(), None)[1])
+            elif result == buttons.Discard.value:
+                go_on()
+
+        box.finished.connect(answered)
+        box.open()
+
+    # ------------------------------------------------------------------------------------------------ after a crash
+
+    def offer_recovery(self) -> None:
+        """Ask whether to go on from what was kept safe before the program ended unexpectedly, if anything was."""
+        store = self._session.store
+        found = store.recoverable()
+        if not found:
+            return
+        newest = found[0]
+        box = QMessageBox(self._window)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Information)
+        box.setWindowTitle("Unsaved work found")
+        name = "work that was never saved" if newest.project_path is None else newest.project_path.stem
+        when = datetime.fromtimestamp(newest.saved_s).strftime("%x %H:%M")
+        box.setText("ScoreSep ended unexpectedly the last time.")
+        box.setInformativeText(f"Your changes were kept safe: {name}, {when}.")
+        go_on = box.addButton("Go on with it", QMessageBox.ButtonRole.AcceptRole)
+        forget = box.addButton("Forget it", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton("Ask next time", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(go_on)
+
+        def answered() -> None:
+            if box.clickedButton() is go_on:
+                self._bridge.attempt(lambda: self._session.recover(newest))
+            elif box.clickedButton() is forget:
+                store.forget(newest)
+
+        box.finished.connect(answered)
+        box.open()
