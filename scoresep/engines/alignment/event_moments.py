@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.engines.alignment.coarse_path import CoarsePath
-from scoresep.engines.alignment.event_path import TempoModel, best_moments, change_evidence, expected_gaps_s
+from scoresep.engines.alignment.event_path import change_evidence
 from scoresep.engines.alignment.note_onsets import CANDIDATE_OFFSETS_S, STEP_S, event_evidence, judge, single_onsets_s
 from scoresep.engines.alignment.note_patches import HeardLevels, PlacedNotes
 from scoresep.engines.alignment.note_times import NoteGuess
 from scoresep.engines.alignment.rises import onset_rises
 from scoresep.engines.alignment.score_events import ScoreEvents, expected_spectra, harmonic_profiles
 from scoresep.engines.alignment.similarity import expected_vectors
+from scoresep.engines.alignment.tempo_path import TempoModel, best_moments, flowing_gaps_s
 from scoresep.engines.features import TONAL_SCALE
 from scoresep.model.score import UnfoldedScore
 from scoresep.progress import Progress
@@ -160,7 +161,9 @@ def _chosen(
         evidence[after] -= 1e4 * (candidate_s[after] <= second)
     if len(event_s) < 2:
         return np.asarray(candidate_s[0, evidence.argmax(axis=1)])
-    choice = best_moments(candidate_s, evidence, expected_gaps_s(event_s, at.nominal_s), TempoModel())
+    step_s = float(candidate_s[0, 1] - candidate_s[0, 0])
+    first_step = np.rint(candidate_s[:, 0] / step_s).astype(np.int64)
+    choice = best_moments(first_step, evidence, flowing_gaps_s(event_s, at.nominal_s) / step_s, TempoModel(), step_s)
     return rising(candidate_s[np.arange(len(choice)), choice])
 
 
