@@ -41,9 +41,9 @@ def next_step(session: Session) -> str:
 
 def _missing(session: Session, do: Do) -> Sentence | None:
     project = session.project
-    if project.recording is not None and session.source is None and session.job("recording") is None:
-        name = project.recording.path.replace("\\", "/").rsplit("/", 1)[-1]
-        text = f"The recording “{name}” is not where it was. Show where it lies now; nothing else is lost."
+    missing = session.missing_recording
+    if missing is not None and session.job("recording") is None:
+        text = f"The recording “{missing.name}” is not where it was. Show where it lies now; nothing else is lost."
         return Sentence("hint", text, (Offer("Find it…", do["find_recording"]),))
     if project.recording is not None and project.score is None and session.job("score") is None:
         text = "The recording is open. Now open its score."

@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from logging.handlers import RotatingFileHandler
 from types import TracebackType
 
@@ -39,17 +39,16 @@ def run_window(paths: Sequence[str] = ()) -> int:
     exit_code : int
     """
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
-    application = QApplication.instance() or QApplication(sys.argv[:1])
+    existing = QApplication.instance()
+    application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     application.setApplicationName("ScoreSep")
-    application.setDesktopFileName("scoresep")
+    QGuiApplication.setDesktopFileName("scoresep")
     application.setWindowIcon(app_icon())
     keep_log()
     session = Session()
     window = MainWindow(session, Player(device=session.settings.output_device or None), Appearance(application))
     sys.excepthook = _hook(window)
-    threading.excepthook = lambda args: logger.error(
-        "in thread %s", args.thread, exc_info=(args.exc_type, args.exc_value, args.exc_traceback)
-    )
+    threading.excepthook = lambda args: logger.error("in thread %s", args.thread, exc_info=args.exc_value)
     signal.signal(signal.SIGINT, lambda *_: window.close())
     window.show()
     if paths:
@@ -86,7 +85,7 @@ def app_icon() -> QIcon:
     return icon
 
 
-def _hook(window: MainWindow):
+def _hook(window: MainWindow) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             window.close()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
+    QEnterEvent,
+    QFont,
     QFontMetrics,
+    QKeyEvent,
     QPainter,
     QPaintEvent,
     QPalette,
@@ -58,11 +61,27 @@ class FlatButton(QToolButton):
         self.setAccessibleName(name)
         self.setToolTip(name)
 
-    def event(self, event) -> bool:
-        answer = super().event(event)
-        if event.type() in (event.Type.HoverEnter, event.Type.HoverLeave):
-            self.update()
-        return answer
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() in PRESS_KEYS:
+            event.accept()  # Space plays wherever the keyboard is, so Enter is what presses a button
+            return True
+        return super().event(event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() not in PRESS_KEYS:
+            super().keyPressEvent(event)
+        elif self.menu() is not None:
+            self.showMenu()
+        else:
+            self.click()
 
     def draw_ground(self, painter: QPainter) -> QColor:
         """Draw the ground for the present state and return the colour of what stands on it."""
@@ -195,7 +214,7 @@ class TextButton(FlatButton):
             self.is_primary = is_primary
             self.update()
 
-    def _text_font(self):
+    def _text_font(self) -> QFont:
         return sized_font(self.font(), 0.88) if self._is_faint else self.font()
 
     def _extra_width(self) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from scoresep.model.colors import legible
@@ -116,7 +117,7 @@ class NameEdit(QLineEdit):
             self.setText(self._name)
         self.setCursorPosition(0)
 
-    def keyPressEvent(self, event) -> None:
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.setText(self._name)
             self.setModified(False)
@@ -201,7 +202,7 @@ class ChannelRow(QWidget):
         self.chip.clicked.connect(self.color_asked)
         self.name.changed.connect(self.renamed)
 
-    def _change(self, **values: object) -> None:
+    def _change(self, **values: Any) -> None:
         strip = replace(self._strip, **values)
         if strip != self._strip:
             self._strip = strip

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication
 
 import scoresep
-from scoresep.model.project import Loop
+from scoresep.model.path import PathChoices
+from scoresep.model.project import Change, Loop, Project, Recipe
 from scoresep.qt.dialogs import AboutDialog, GoToBarDialog, RepeatsDialog, SeparateDialog, ShortcutsDialog
-from scoresep.qt.export_dialog import ExportDialog
+from scoresep.qt.export_dialog import ExportChoices, ExportDialog
 from scoresep.session import edits
 from scoresep.session.jobs import Worker
 
@@ -37,7 +39,9 @@ class Commands(QObject):
         self._window = window
         self._session = window.session
         self._switched_at_s = 0.0
-        QApplication.instance().installEventFilter(self)
+        application = QApplication.instance()
+        if application is not None:
+            application.installEventFilter(self)
 
     def slots(self) -> dict[str, Callable[[], None]]:
         """Return what each action does, by its id."""
@@ -157,7 +161,8 @@ class Commands(QObject):
         self.refresh()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.KeyRelease and event.key() == Qt.Key.Key_X and not event.isAutoRepeat():
+        is_release = event.type() == QEvent.Type.KeyRelease and isinstance(event, QKeyEvent)
+        if is_release and event.key() == Qt.Key.Key_X and not event.isAutoRepeat():  # type: ignore[attr-defined]
             if self._switched_at_s and monotonic() - self._switched_at_s > HOLD_S:
                 self.switch_original()
             self._switched_at_s = 0.0
@@ -173,7 +178,7 @@ class Commands(QObject):
             dialog.chosen.connect(self._take_choices)
             dialog.open()
 
-    def _take_choices(self, choices: object) -> None:
+    def _take_choices(self, choices: PathChoices) -> None:
         before = self._session.project.path
         self._edit(lambda project: edits.choose_path(project, choices))
         project = self._session.project
@@ -191,7 +196,7 @@ class Commands(QObject):
         self._session.runner.warm_up([Worker.TORCH])
         dialog = SeparateDialog(self._session.project.recipe, self._session.settings.device, self._window)
 
-        def go(recipe: object, device: str) -> None:
+        def go(recipe: Recipe, device: str) -> None:
             self._set_settings(device=device)
             self._window.bridge.attempt(lambda: self._session.start_separation(recipe, device))
 
@@ -200,14 +205,20 @@ class Commands(QObject):
 
     def export(self) -> None:
         """Ask what to write and where, and write it."""
-        if self._session.project.stem_set is not None:
-            ExportDialog(self._window.bridge, self._window.timeline.selection, self._window).open()
+        project, selection = self._session.project, self._window.timeline.selection
+        dialog = ExportDialog(project, self._session.settings, selection, self._window)
+        dialog.chosen.connect(self._export)
+        dialog.open()
 
-    def change_part(self, part_index: int, text: str, values: object) -> None:
+    def _export(self, choices: ExportChoices) -> None:
+        key = f"{choices.container}-{'32f' if choices.bits == 32 else choices.bits}"
+        self._set_settings(export_folder=choices.folder, export_format=key, export_template=choices.template)
+
+    def change_part(self, part_index: int, text: str, values: dict[str, Any]) -> None:
         """Change something about a part, as an edit that can be undone."""
         self._edit(lambda project: edits.set_part(project, part_index, text, **values))
 
-    def _edit(self, make: Callable[..., object]) -> None:
+    def _edit(self, make: Callable[[Project], Change]) -> None:
         self._window.bridge.attempt(lambda: self._session.apply(make(self._session.project)))
 
     # ---------------------------------------------------------------------------------------------------- window
@@ -219,5 +230,5 @@ class Commands(QObject):
         else:
             self._window.showFullScreen()
 
-    def _set_settings(self, **values: object) -> None:
+    def _set_settings(self, **values: Any) -> None:
         self._session.set_settings(replace(self._session.settings, **values))

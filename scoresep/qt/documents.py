@@ -86,7 +86,12 @@ class Documents(QObject):
     def open_recent(self, path: str) -> None:
         """Open a recent file."""
         if Path(path).suffix.lower() != PROJECT_SUFFIX and self._session.project.recording is not None:
-            self.when_settled(lambda: (self._session.new_project(), self.open_paths([path])))
+
+            def open_afresh() -> None:
+                self._session.new_project()
+                self.open_paths([path])
+
+            self.when_settled(open_afresh)
         else:
             self.open_paths([path])
 

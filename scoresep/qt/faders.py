@@ -285,7 +285,7 @@ class PanKnob(QDial):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(name)
         self._drag: tuple[float, int] | None = None
-        self.valueChanged.connect(lambda value: (self._show_tip(), self.panned.emit(value / 100)))
+        self.valueChanged.connect(self._tell)
         self._show_tip()
 
     def set_pan(self, pan: float) -> None:
@@ -294,6 +294,10 @@ class PanKnob(QDial):
         self.setValue(round(pan * 100))
         self.blockSignals(blocked)
         self._show_tip()
+
+    def _tell(self, value: int) -> None:
+        self._show_tip()
+        self.panned.emit(value / 100)
 
     def _show_tip(self) -> None:
         value = self.value()

@@ -28,6 +28,7 @@ from scoresep.qt.window_menus import appearance_menu, output_menu, recent_menu
 from scoresep.qt.window_state import restore_layout, save_layout
 from scoresep.session.jobs import Worker
 from scoresep.session.session import Changed, Message, Session
+from scoresep.session.stem_peaks import build_stem_peaks, load_stem_peaks
 
 WARM_UP_AFTER_MS = 400
 EVERYTHING = frozenset(Project.__dataclass_fields__) | {
@@ -186,9 +187,18 @@ class MainWindow(QMainWindow):
 
     def _show_tracks(self) -> None:
         self.parts.show_project(self.session.project, self.playing.keys)
-        self.feed.show_stems(self.playing.sources, {})
+        self._show_stem_waves()
         self.feed.show_heard(self.playing.keys)
         self._slots.refresh()
+
+    def _show_stem_waves(self) -> None:
+        """Show the stems' waveforms; where their overviews were not built yet, have that done first."""
+        stem_set, sources = self.session.project.stem_set, self.playing.sources
+        peaks = load_stem_peaks(stem_set, sources) if stem_set is not None and sources else {}
+        self.feed.show_stems(sources, peaks or {})
+        if peaks is None:
+            again = self._show_stem_waves
+            self.session.start_job("stem peaks", "Draw stems", build_stem_peaks, (stem_set,), lambda _: again())
 
     def _show_title(self) -> None:
         path, recording = self.session.path, self.session.project.recording

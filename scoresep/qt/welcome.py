@@ -105,6 +105,7 @@ class Welcome(QWidget):
         for button in (self.recording, self.score, self.project):
             buttons.addWidget(button)
         buttons.addStretch(1)
+        self._recent_widgets: list[QWidget] = []
         self._recent = QVBoxLayout()
         self._recent.setSpacing(0)
         column = QVBoxLayout(self)
@@ -123,16 +124,19 @@ class Welcome(QWidget):
 
     def show_recent(self, paths: tuple[str, ...]) -> None:
         """List the files opened last."""
-        while self._recent.count():
-            item = self._recent.takeAt(0)
-            if item.widget() is not None:
-                item.widget().deleteLater()
+        for widget in self._recent_widgets:
+            self._recent.removeWidget(widget)
+            widget.hide()
+            widget.deleteLater()
+        self._recent_widgets = []
         if paths:
             head = QLabel("Recent")
             head.setEnabled(False)
             head.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             self._recent.addWidget(head)
+            self._recent_widgets.append(head)
         for path in paths[:MAX_RECENT_SHOWN]:
             button = TextButton(Path(path).name, f"Open {path}")
             button.clicked.connect(lambda _=False, path=path: self.recent_asked.emit(path))
             self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
+            self._recent_widgets.append(button)
