@@ -62,6 +62,9 @@ class Lane:
     def paint(self, ctx: PaintContext, top: float, height: float) -> None:
         """Paint the content over the bar lines."""
 
+    def paint_pinned(self, ctx: PaintContext, top: float, height: float) -> None:
+        """Paint, over everything and at every frame, the names of long items whose start is out of sight."""
+
     def notice(self, frames_per_column: float) -> str:
         """Return what the person should know about this lane at this zoom; commonly nothing."""
         return ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.lane import Hit, Lane
@@ -111,6 +111,8 @@ class NoteItem(Lane):
                     rect.adjust(0.5, 0.5, -0.5, -0.5)
                 radius = min(2.5, rect.height() / 3, rect.width() / 3)
                 painter.drawRoundedRect(rect, radius, radius)
+                if layout.is_aligned and not sure:
+                    ctx.hatch(rect.adjusted(1, 1, -1, -1), translucent(color, 0.7))
                 if tall >= metrics.height() * 0.8 and rect.width() > 24:
                     names.append((rect, int(places[i]), ink))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
@@ -120,6 +122,25 @@ class NoteItem(Lane):
                 painter.setPen(ink)
                 painter.drawText(rect.adjusted(5, 0, 0, 0), NAME_FLAGS, name)
 
+    def paint_pinned(self, ctx: PaintContext, top: float, height: float) -> None:
+        """Paint the names of notes that began long before the left edge."""
+        layout = self.content.layout
+        metrics = QFontMetricsF(ctx.painter.font())
+        if layout is None or self._row_px(height) < metrics.height() * 0.8:
+            return
+        places = layout.visible(ctx.axis.start_frame, ctx.axis.start_frame)
+        places = places[~np.isnan(layout.pitch_midi[places])]
+        for place, y in zip(places.tolist(), self.note_tops(layout, places, height).tolist(), strict=True):
+            name, part = pitch_name(float(layout.pitch_midi[place])), int(layout.part_index[place])
+            width = metrics.horizontalAdvance(name)
+            is_free = ctx.x(float(layout.onset_frame[place])) + 5 + width < ctx.left
+            if is_free and ctx.x(float(layout.offset_frame[place])) > ctx.left + width + 10:
+                color = ctx.theme.part_color(self.content.part_color(part), part in self.content.silent_parts)
+                is_sure = layout.is_aligned and layout.confidence[place] >= DOUBTFUL
+                ctx.painter.setPen(ink_on(color) if is_sure else ctx.theme.text)
+                rect = QRectF(ctx.left + 5, top + y, width + 4, self._row_px(height))
+                ctx.painter.drawText(rect, NAME_FLAGS, name)
+
     def _set_style(self, ctx: PaintContext, layout: ScoreLayout, color: QColor, is_sure: bool) -> None:
         """Sure notes are solid; doubtful ones dashed and hatched; those of a score not aligned yet are hollow."""
         painter = ctx.painter
@@ -128,7 +149,7 @@ class NoteItem(Lane):
             painter.setBrush(translucent(color, 0.94))
         elif layout.is_aligned:
             painter.setPen(QPen(color, 1.0, Qt.PenStyle.DashLine))
-            painter.setBrush(QBrush(translucent(color, 0.55), Qt.BrushStyle.BDiagPattern))
+            painter.setBrush(translucent(color, 0.16))
         else:
             painter.setPen(QPen(color, 1.0))
             painter.setBrush(translucent(color, 0.2))

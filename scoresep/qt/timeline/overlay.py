@@ -37,6 +37,8 @@ class Overlay:
         painter.save()
         area = QRectF(self._left, 0, canvas.width() - self._left, canvas.height())
         painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
+        painter.setFont(small_font(canvas.font()))
+        self._paint_pinned(painter)
         self._paint_selection(painter)
         self._paint_loop(painter)
         self._paint_touched(painter)
@@ -45,6 +47,16 @@ class Overlay:
         painter.restore()
         if canvas.hasFocus():
             self._paint_focus(painter)
+
+    def _paint_pinned(self, painter: QPainter) -> None:
+        canvas = self._canvas
+        painter.save()
+        lanes = QRectF(self._left, canvas.ruler_height, canvas.width(), canvas.height())
+        painter.setClipRect(lanes, Qt.ClipOperation.IntersectClip)
+        ctx = canvas.context(painter, self._left, float(canvas.width()))
+        for placed in canvas.placed:
+            placed.lane.paint_pinned(ctx, placed.top + canvas.lanes_offset, placed.height)
+        painter.restore()
 
     def _paint_selection(self, painter: QPainter) -> None:
         canvas = self._canvas
@@ -87,7 +99,6 @@ class Overlay:
     def _paint_notices(self, painter: QPainter) -> None:
         """Paint what lanes have to say, at their top left, where scrolling does not take it away."""
         canvas = self._canvas
-        painter.setFont(small_font(canvas.font()))
         metrics = QFontMetricsF(painter.font())
         for placed in canvas.placed:
             text = placed.lane.notice(canvas.axis.frames_per_px / canvas.devicePixelRatioF())

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 
 from scoresep.qt.timeline.theme import Theme
 from scoresep.qt.timeline.time_axis import TimeAxis
+
+# Distance of hatching lines, from left to right.
+HATCH_PX = 7.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,22 @@ class PaintContext:
     def horizontal(self, y: float, left: float, right: float, color: QColor) -> None:
         """Draw a horizontal hairline."""
         self.painter.fillRect(QRectF(left, self.snap(y), right - left, self.hair), color)
+
+    def hatch(self, rect: QRectF, color: QColor, spacing: float = HATCH_PX) -> None:
+        """Draw diagonals into a rectangle. They are anchored in time, so that scrolling moves them with the rest."""
+        left, right = max(rect.left(), self.clip_left - spacing), min(rect.right(), self.clip_right + spacing)
+        if right <= left:
+            return
+        anchor = self.snap(self.left - self.axis.start_frame / self.axis.frames_per_px)
+        first = np.ceil((left + rect.top() - anchor) / spacing)
+        sums = anchor + spacing * np.arange(first, np.floor((right + rect.bottom() - anchor) / spacing) + 1)
+        x1, x2 = np.maximum(left, sums - rect.bottom()), np.minimum(right, sums - rect.top())
+        lines = [QLineF(a, c - a, b, c - b) for a, b, c in zip(x1.tolist(), x2.tolist(), sums.tolist(), strict=True)]
+        self.painter.save()
+        self.painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        self.painter.setPen(QPen(color, 1.0))
+        self.painter.drawLines(lines)
+        self.painter.restore()
 
     def text(self, rect: QRectF, text: str, color: QColor, align: Qt.AlignmentFlag | None = None) -> None:
         """Write one line, elided to the rectangle, vertically centred and left unless said otherwise."""

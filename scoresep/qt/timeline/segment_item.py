@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor, QFontMetricsF
 
 from scoresep.model.segments import Activity, Segment
 from scoresep.qt.timeline.content import TimelineContent
@@ -96,25 +96,44 @@ class SegmentItem(Lane):
         if segment.category == "single":
             color = theme.part_color(self.content.part_color(segment.part_indices[0]))
             painter.fillRect(rect, color)
-            name = self.content.part_name(segment.part_indices[0])
-            if metrics.horizontalAdvance(name) + 10 < rect.width():
-                ctx.text(rect.adjusted(5, 0, -2, 0), name, ink_on(color))
+            self._paint_name(ctx, segment, rect, metrics)
             return
         color = self._mixed_color(theme)
         painter.fillRect(rect, translucent(color, 0.2))
-        painter.fillRect(rect, QBrush(translucent(color, 0.5), Qt.BrushStyle.BDiagPattern))
+        ctx.hatch(rect, translucent(color, 0.5))
         for y in (rect.top(), rect.bottom() - ctx.hair):
             ctx.horizontal(y, rect.left(), rect.right(), translucent(color, 0.7))
         for x in (rect.left(), rect.right() - ctx.hair):
             ctx.vertical(x, rect.top(), rect.bottom(), translucent(color, 0.7))
+        self._paint_name(ctx, segment, rect, metrics)
+
+    def _paint_name(self, ctx: PaintContext, segment: Segment, rect: QRectF, metrics: QFontMetricsF) -> None:
+        """Write the longest name of the segment that has room."""
         count = len(segment.part_indices)
-        for name in (self._names(segment), f"{count} parts", str(count)):
+        names = (self._names(segment), f"{count} parts", str(count)) if count > 1 else (self._names(segment),)
+        for name in names:
             width = metrics.horizontalAdvance(name)
-            if width + 14 < rect.width():
-                plate = QRectF(rect.left() + 4, rect.top() + 1, width + 6, rect.height() - 2)
-                painter.fillRect(plate, translucent(theme.ground, 0.88))
-                ctx.text(plate.adjusted(3, 0, 4, 0), name, theme.text)
-                return
+            if width + 14 >= rect.width():
+                continue
+            plate = QRectF(rect.left() + 4, rect.top() + 1, width + 6, rect.height() - 2)
+            if count > 1:
+                ctx.painter.fillRect(plate, translucent(ctx.theme.ground, 0.88))
+                ink = ctx.theme.text
+            else:
+                ink = ink_on(ctx.theme.part_color(self.content.part_color(segment.part_indices[0])))
+            ctx.text(plate.adjusted(3, 0, 4, 0), name, ink)
+            return
+
+    def paint_pinned(self, ctx: PaintContext, top: float, height: float) -> None:
+        """Paint the name of the segment that began long before the left edge."""
+        at = int(np.searchsorted(self._start, ctx.axis.start_frame, side="right")) - 1
+        if at < 0 or not self.content.segments[at].part_indices:
+            return
+        segment, metrics = self.content.segments[at], QFontMetricsF(ctx.painter.font())
+        if ctx.x(segment.start_frame) + 14 + metrics.horizontalAdvance(self._names(segment)) < ctx.left:
+            right = min(ctx.x(segment.end_frame), ctx.clip_right)
+            rect = QRectF(ctx.left, ctx.snap(top + 4), right - ctx.left, ctx.snap(height - 8))
+            self._paint_name(ctx, segment, rect, metrics)
 
     def _names(self, segment: Segment) -> str:
         return " + ".join(self.content.part_name(p) for p in segment.part_indices)

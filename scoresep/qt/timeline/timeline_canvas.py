@@ -254,12 +254,16 @@ class TimelineCanvas(QWidget):
             return HEADER_PX, HEADER_PX + shift_px / ratio
         return self.width() + shift_px / ratio, float(self.width())
 
+    def context(self, painter: QPainter, left: float, right: float) -> PaintContext:
+        """Return what lanes paint with, from x `left` to `right`."""
+        return PaintContext(painter, self.axis, self.theme, self.devicePixelRatioF(), HEADER_PX, left, right)
+
     def _paint_backing(self, left: float, right: float) -> None:
         assert self._backing is not None
         painter = QPainter(self._backing)
         painter.setFont(small_font(self.font()))
         theme, width, top = self.theme, float(self.width()), self.ruler_height
-        ctx = PaintContext(painter, self.axis, theme, self.devicePixelRatioF(), HEADER_PX, max(left, HEADER_PX), right)
+        ctx = self.context(painter, max(left, HEADER_PX), right)
         marks = self._ruler.marks(ctx)
         with _clipped(painter, QRectF(ctx.clip_left, top, right - ctx.clip_left, self.height() - top)):
             painter.fillRect(QRectF(left, top, right - left, self.height() - top), theme.ground)
