@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scoresep.cli.export_command import export
 from scoresep.cli.machine import doctor, engines
 from scoresep.cli.terminal import Terminal
 from scoresep.errors import OutputError, UsageError
 from scoresep.files.notes_csv import read_notes_csv
-from scoresep.files.project_files import save_project
+from scoresep.files.project_files import data_folder, save_project
 from scoresep.model.path import PathChoices, repeat_sites
 from scoresep.model.project import Project, Recipe, apply_change
 from scoresep.progress import Progress
@@ -75,7 +74,7 @@ def demo(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindo
     project = _aligned(project, terminal, progress.part(0.1, 0.3))
     project = pipeline.segment(project, progress.part(0.3, 0.35))
     project_path = folder / "demo.scoresep"
-    stems = folder / "demo.scoresep-data" / "stems"
+    stems = data_folder(project_path) / "stems"
     project = pipeline.separate(project, stems, device=options.device, progress=progress.part(0.35, 1.0))
     write_notes(project, folder / "notes.csv")
     write_segments(project, folder / "segments.csv")
@@ -91,7 +90,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Terminal, OpenWindow], int]] =
     "segment": segment,
     "separate": separate,
     "demo": demo,
-    "export": export,
     "engines": engines,
     "doctor": doctor,
 }

@@ -15,6 +15,7 @@ import numpy as np
 from scoresep.engines.separation import SeparationOptions, engine_names, make_engine
 from scoresep.errors import InputError, UsageError
 from scoresep.files.audio_files import check_samples, open_recording, open_source
+from scoresep.files.peak_files import build_peaks
 from scoresep.files.score_files import open_score
 from scoresep.files.stem_files import StemFolderWriter
 from scoresep.model.alignment import Alignment, NoteTimes, SoundingNotes, sounding_notes
@@ -124,6 +125,13 @@ def load_recording(path: str, progress: Progress) -> LoadedRecording:
     return LoadedRecording(recording, tuple(warnings))
 
 
+def find_peaks(recording: Recording, progress: Progress) -> str:
+    """Build the overview of a recording's waveform into the cache; returns the recording's content key."""
+    with open_source(recording) as source:
+        build_peaks(source, recording.content_key, progress)
+    return recording.content_key
+
+
 def load_score(path: str, progress: Progress) -> LoadedScore:
     """Read a score, from the cache when it was read before.
 
@@ -132,7 +140,7 @@ def load_score(path: str, progress: Progress) -> LoadedScore:
     ScoreFileError
     """
     progress.update(0.0, "Reading the score")
-    return LoadedScore(*open_score(Path(path)))
+    return LoadedScore(*open_score(path, progress))
 
 
 def align_recording(request: AlignmentRequest, progress: Progress) -> Alignment:

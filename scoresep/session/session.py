@@ -14,16 +14,18 @@ from typing import Any, Literal
 
 from scoresep.errors import InputError, ScoreSepError
 from scoresep.files.audio_files import FileSource, open_source
-from scoresep.files.peak_files import build_pyramid, load_pyramid
+from scoresep.files.autosave import RecoverableProject
+from scoresep.files.peak_files import load_peaks
+from scoresep.files.project_files import LoadedProject
+from scoresep.files.project_links import MissingRecording, Relinked, relink
 from scoresep.model.peaks import PeakPyramid
-from scoresep.model.project import Change, Mixer, Project, Recipe, apply_change
-from scoresep.progress import Progress
+from scoresep.model.project import Change, Mixer, Project, Recipe, change_to
 from scoresep.session import edits, pipeline
+from scoresep.session.history import History
 from scoresep.session.jobs import Job, JobRunner, JobState, Worker
 from scoresep.session.project_store import ProjectStore
 from scoresep.session.settings import Settings, load_settings, save_settings
 
-MAX_UNDO = 500
 # Below this it is more likely than not that score and recording do not belong together.
 DOUBTFUL_CONFIDENCE = 0.5
 
@@ -67,8 +69,8 @@ class Session:
         self.source: FileSource | None = None
         self.pyramid: PeakPyramid | None = None
         self.store = ProjectStore()
-        self._undo: list[Change] = []
-        self._redo: list[Change] = []
+        self.missing_recording: MissingRecording | None = None
+        self._history = History()
         self._listeners: list[Callable[[Changed], None]] = []
         self._jobs: dict[str, Job] = {}
         self._saved = self.project
@@ -98,7 +100,7 @@ class Session:
         """End all jobs and let files go. What is unsaved must be settled before."""
         self.runner.close()
         self._let_source_go()
-        self.store.forget_autosave()
+        self.store.close()
         save_settings(self.settings)
 
     def say(self, level: Literal["info", "warning", "error"], text: str, key: str = "") -> None:
@@ -123,35 +125,26 @@ class Session:
 
     def apply(self, change: Change, by: object = None) -> None:
         """Make an edit; it can be undone. One that changes nothing leaves no trace."""
-        if not change.what:
-            return
-        self._undo = [*self._undo[-MAX_UNDO + 1 :], change]
-        self._redo = []
-        self._put(apply_change(self.project, change), change.what | {"undo"}, by)
+        if change.what:
+            self._put(self._history.apply(self.project, change), change.what | {"undo"}, by)
 
     def undo(self) -> None:
         """Take the last edit back."""
-        if self._undo:
-            change = self._undo.pop()
-            self._redo.append(change)
-            self._put(apply_change(self._with_free(change.inverse), change.inverse), change.what | {"undo"}, None)
+        self._put_all(self._history.undo(self.project))
 
     def redo(self) -> None:
         """Make the edit again that was taken back last."""
-        if self._redo:
-            change = self._redo.pop()
-            self._undo.append(change)
-            self._put(apply_change(self._with_free(change), change), change.what | {"undo"}, None)
+        self._put_all(self._history.redo(self.project))
 
     @property
     def undo_text(self) -> str:
         """What undo would take back; empty when nothing."""
-        return self._undo[-1].text if self._undo else ""
+        return self._history.undo_text
 
     @property
     def redo_text(self) -> str:
         """What redo would make again; empty when nothing."""
-        return self._redo[-1].text if self._redo else ""
+        return self._history.redo_text
 
     def set_mixer(self, mixer: Mixer, by: object = None) -> None:
         """Move something in the mixer: kept with the project, but no edit to undo."""
@@ -174,38 +167,49 @@ class Session:
         ------
         ProjectFileError
         """
-        opened = self.store.open(Path(path))
-        self._start_afresh(opened.project)
-        for warning in opened.warnings:
-            self.say("warning", warning)
-        self.set_settings(self.settings.with_recent(str(path)))
+        self._take(self.store.open(Path(path)))
+        self.set_settings(self.settings.with_recent(str(Path(path).absolute())))
 
-    def recover(self, autosave: Path) -> None:
-        """Go on from an autosaved state.
+    def recover(self, work: RecoverableProject) -> None:
+        """Go on from what a crash has left (`store.recoverable`).
 
         Raises
         ------
         ProjectFileError
         """
-        opened = self.store.recover(autosave)
-        self._start_afresh(opened.project)
+        self._take(self.store.recover(work))
         self._saved = Project()
         self._tell("file")
 
     def new_project(self) -> None:
         """Begin with nothing."""
         self.store.begin()
+        self.missing_recording = None
         self._start_afresh(Project())
 
     def relink_recording(self, path: str | Path) -> None:
-        """Say where the project's recording lies now."""
-        self.open_recording(path)
+        """Say in the background where the project's recording lies now."""
+        self._start("recording", "Open recording", relink, (self.project, str(path)), self._got_relinked)
+
+    def _take(self, loaded: LoadedProject) -> None:
+        self.missing_recording = loaded.missing_recording
+        self._start_afresh(loaded.project)
+        for warning in loaded.warnings:
+            self.say("warning", warning)
+
+    def _got_relinked(self, relinked: Relinked) -> None:
+        self.missing_recording = None
+        values = {f: getattr(relinked.project, f) for f in ("recording", "alignment", "pending_alignment")}
+        values |= {f: getattr(relinked.project, f) for f in ("hand_points", "activities")}
+        self.apply(change_to(self.project, "Find recording", **values))
+        for warning in relinked.warnings:
+            self.say("warning", warning, "recording")
 
     def _got_recording(self, loaded: pipeline.LoadedRecording) -> None:
         was_empty = self.project.recording is None and self.project.score is None
         self.apply(edits.set_recording(self.project, loaded.recording))
         if was_empty:  # opening the first file is not an edit that a person would want to undo
-            self._undo.clear()
+            self._history.clear()
         for warning in loaded.warnings:
             self.say("warning", warning, "recording")
         self.set_settings(self.settings.with_recent(loaded.recording.path))
@@ -215,7 +219,7 @@ class Session:
         was_without = self.project.score is None
         self.apply(edits.set_score(self.project, loaded.score_file, loaded.score))
         if was_without:
-            self._undo.clear()
+            self._history.clear()
         for warning in loaded.score.warnings:
             self.say("warning", warning, "score")
         self._align_when_ready()
@@ -327,7 +331,10 @@ class Session:
         UsageError
             If it was never saved and no path is given.
         """
+        before = self.project.stem_set
         project = self.store.save(self.project, None if path is None else Path(path))
+        if before is not None and project.stem_set is not None and before != project.stem_set:
+            self._history.move_stems(before.folder, project.stem_set.folder)
         self.project = self._saved = self._autosaved = project
         self.set_settings(self.settings.with_recent(str(self.store.path)))
         self._tell("file", "stem_set")
@@ -344,12 +351,10 @@ class Session:
 
     # ----------------------------------------------------------------------------------------------------- machinery
 
-    def _with_free(self, change: Change) -> Project:
-        """The project with the mixer (which is not part of undo) as the change expects it."""
-        for name, value in change.before:
-            if name == "mixer":
-                return replace(self.project, mixer=value)
-        return self.project
+    def _put_all(self, outcome: tuple[Project, Change] | None) -> None:
+        if outcome is not None:
+            project, change = outcome
+            self._put(project, change.what | {"undo"}, None)
 
     def _put(self, project: Project, what: frozenset[str], by: object) -> None:
         before, self.project = self.project, project
@@ -360,7 +365,7 @@ class Session:
 
     def _start_afresh(self, project: Project) -> None:
         self.cancel()
-        self._undo, self._redo = [], []
+        self._history.clear()
         self.messages = ()
         self._saved = self._autosaved = project
         before, self.project = self.project, project
@@ -371,20 +376,21 @@ class Session:
     def _open_source(self) -> None:
         self._let_source_go()
         recording = self.project.recording
-        if recording is None:
+        if recording is None or self.missing_recording is not None:
             return
         try:
             self.source = open_source(recording)
         except ScoreSepError as error:
             self.say("error", str(error), "recording")
             return
-        self.pyramid = load_pyramid(recording.content_key)
+        self.pyramid = load_peaks(recording.content_key, recording.frames, recording.channels)
         if self.pyramid is None:
-            self._start("peaks", "Draw waveform", build_peaks, (recording,), self._got_peaks)
+            self._start("peaks", "Draw waveform", pipeline.find_peaks, (recording,), self._got_peaks)
 
     def _got_peaks(self, content_key: str) -> None:
-        if self.project.recording is not None and self.project.recording.content_key == content_key:
-            self.pyramid = load_pyramid(content_key)
+        recording = self.project.recording
+        if recording is not None and recording.content_key == content_key:
+            self.pyramid = load_peaks(content_key, recording.frames, recording.channels)
             self._tell("peaks")
 
     def _let_source_go(self) -> None:
@@ -427,10 +433,3 @@ class Session:
         notice = Changed(frozenset(what), by)
         for listener in tuple(self._listeners):
             listener(notice)
-
-
-def build_peaks(recording: Any, progress: Progress) -> str:
-    """Build the overview of a recording's waveform into the cache; runs in a worker."""
-    with open_source(recording) as source:
-        build_pyramid(source, recording.content_key, progress)
-    return str(recording.content_key)
