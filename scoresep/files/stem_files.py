@@ -25,6 +25,7 @@ from scoresep.model.project import Stem, StemSet
 
 MANIFEST_NAME = "manifest.json"
 RESIDUAL_NAME = "Residual"
+EXPORT_KIND = "export"  # the manifest of exported files says so; these are a person's own and no stems of the program
 
 
 class StemFolderWriter:
@@ -158,14 +159,7 @@ def write_manifest(
         "scoresep": importlib.import_module("scoresep").__version__,  # by name: the package is above this layer
         "engine": stem_set.engine,
         "device": stem_set.device,
-        "recording": {
-            "file": Path(recording.path).name,
-            "content_key": recording.content_key,
-            "frames": recording.frames,
-            "channels": recording.channels,
-            "sample_rate": recording.sample_rate,
-            "format": recording.format,
-        },
+        "recording": recording_facts(recording),
         "input_key": stem_set.input_key,
         "stems": [{"file": s.file, "part_index": s.part_index, "part": s.name} for s in stem_set.stems],
         **(extra or {}),
@@ -174,15 +168,27 @@ def write_manifest(
     (folder / MANIFEST_NAME).write_text(text, encoding="utf-8", newline="\n")
 
 
-def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """Read and check the manifest of a stem folder.
+def recording_facts(recording: Recording) -> dict[str, str | int]:
+    """Return what a manifest says of the recording; not where it lies, since manifests are passed on."""
+    return {
+        "file": Path(recording.path).name,
+        "content_key": recording.content_key,
+        "frames": recording.frames,
+        "channels": recording.channels,
+        "sample_rate": recording.sample_rate,
+        "format": recording.format,
+    }
+
+
+def read_manifest(folder: str | Path, name: str = MANIFEST_NAME) -> dict[str, Any]:
+    """Read and check the manifest of a folder of stems or of exported files.
 
     Raises
     ------
     InputError
         There is none, or it is not one of ScoreSep's.
     """
-    path = Path(folder) / MANIFEST_NAME
+    path = Path(folder) / name
     try:
         manifest = json.loads(path.read_bytes())
         stems = [_stem_of(entry) for entry in manifest["stems"]]
@@ -203,6 +209,8 @@ def read_stem_set(folder: str | Path) -> StemSet:
         The folder is not one of stems, or some are missing.
     """
     manifest = read_manifest(folder)
+    if manifest.get("kind") == EXPORT_KIND:
+        raise InputError(f"'{folder}' holds exported files, not stems; separate the recording into another folder.")
     stems = tuple(stem for entry in manifest["stems"] if (stem := _stem_of(entry)) is not None)
     for stem in stems:
         if not (Path(folder) / stem.file).is_file():
@@ -279,5 +287,7 @@ def _own_files(folder: Path) -> tuple[str, ...]:
     try:
         manifest = read_manifest(folder)
     except InputError:
+        return ()
+    if manifest.get("kind") == EXPORT_KIND:
         return ()
     return (*(entry["file"] for entry in manifest["stems"]), MANIFEST_NAME)
