@@ -181,6 +181,9 @@ class Score:
         Sorted; empty where the score says nothing.
     warnings : tuple of str
         What was doubtful when reading, one sentence each.
+    own_durations : tuple of tuple of float
+        Empty where all parts agree how long every measure is. In faulty files they do not; then for every part the
+        length of each of its measures in quarters (`PerformancePath.keeps_bars_together` tells which lengths count).
     """
 
     title: str
@@ -190,6 +193,7 @@ class Score:
     notes: WrittenNotes
     tempo_marks: tuple[TempoMark, ...] = ()
     warnings: tuple[str, ...] = ()
+    own_durations: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -202,9 +206,18 @@ class PathStep:
 
 @dataclass(frozen=True)
 class PerformancePath:
-    """The measures in the order played."""
+    """The measures in the order played.
+
+    Attributes
+    ----------
+    measure_indices : tuple of int
+    keeps_bars_together : bool
+        Whether every measure starts in all parts at once even where the file makes measures of one part too long or too
+        short (`Score.own_durations`); otherwise such a part moves against the others from there on.
+    """
 
     measure_indices: tuple[int, ...]
+    keeps_bars_together: bool = False
 
     @cached_property
     def steps(self) -> tuple[PathStep, ...]:
@@ -265,7 +278,7 @@ class UnfoldedScore(ArrayEquality):
     score : Score
     path : PerformancePath
     step_start_quarter : ndarray [shape=(steps + 1,)], float64
-        Where every measure of the path starts, and the end of the last.
+        Where every measure of the path starts, and the end of the last, with all notes in it.
     notes : PathNotes
     """
 

@@ -1,0 +1,205 @@
+"""The entry for scores: finds out what a file is, hands it to its reader, and refuses what is no score."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from scoresep.errors import ScoreFileError
+from scoresep.files.cache import content_key
+from scoresep.files.score_files.archives import MAX_SCORE_BYTES, parse_xml, unpacked
+from scoresep.files.score_files.cache import load_cached, store_cached
+from scoresep.files.score_files.raw import RawScore
+from scoresep.model.project import ScoreFile
+from scoresep.model.score import Score
+from scoresep.progress import Progress
+
+# What music21 calls the formats that are left to it, by the endings of their names.
+_MUSIC21_FORMATS = {
+    ".abc": "abc",
+    ".krn": "humdrum",
+    ".hum": "humdrum",
+    ".mei": "mei",
+    ".rntxt": "romantext",
+    ".rntext": "romantext",
+    ".tntxt": "tinyNotation",
+    ".capx": "capella",
+    ".nwctxt": "noteworthytext",
+    ".volpiano": "volpiano",
+    ".clercqtemperley": "clercqTemperley",
+    ".cttxt": "clercqTemperley",
+}
+SCORE_SUFFIXES = (".musicxml", ".mxl", ".xml", ".mid", ".midi", ".kar", ".rmi", *_MUSIC21_FORMATS)
+
+_EXPORT = "open it in the program that made it and export it as MusicXML"
+_OTHER_PROGRAMS = {
+    ".mscz": "a MuseScore file", ".mscx": "a MuseScore file", ".sib": "a Sibelius file", ".musx": "a Finale file",
+    ".mus": "a Finale file", ".dorico": "a Dorico file", ".gp": "a Guitar Pro file", ".gpx": "a Guitar Pro file",
+    ".gp5": "a Guitar Pro file", ".gp4": "a Guitar Pro file", ".gp3": "a Guitar Pro file", ".ly": "a LilyPond file",
+    ".cap": "a Capella file", ".enc": "an Encore file", ".nwc": "a NoteWorthy file", ".mscore": "a MuseScore file",
+}  # fmt: skip
+_PICTURES = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
+_SOUNDS = (b"fLaC", b"OggS", b"ID3", b"FORM")
+
+
+def open_score(path: str | Path, progress: Progress | None = None) -> tuple[ScoreFile, Score]:
+    """Read a score and tell which file it came from; a file that was read before comes from the cache.
+
+    Parameters
+    ----------
+    path : str or Path
+        MusicXML (``.musicxml``, ``.mxl``, ``.xml``), MIDI, ABC, Humdrum, MEI, or what else music21 reads.
+    progress : Progress, optional
+
+    Returns
+    -------
+    score_file : ScoreFile
+    score : Score
+
+    Raises
+    ------
+    ScoreFileError
+        If it cannot be read, is no score or holds no notes.
+    """
+    path = Path(path).absolute()
+    progress = progress or Progress()
+    _check_file(path)
+    key = content_key(path)
+    score = load_cached(key, path.suffix)
+    if score is None:
+        score = parse_score(_bytes_of(path), path.name, progress)
+        if not len(score.notes):
+            raise ScoreFileError(f"'{path.name}' holds no notes; choose another score or export it again.")
+        store_cached(key, path.suffix, score)
+    progress.update(1.0)
+    return ScoreFile(str(path), key), score
+
+
+def read_score(path: str | Path, progress: Progress | None = None) -> Score:
+    """Read a score; `open_score` without the file."""
+    return open_score(path, progress)[1]
+
+
+def is_score_name(path: str | Path) -> bool:
+    """Whether a file bears the name of a score that can be read."""
+    return Path(path).suffix.lower() in SCORE_SUFFIXES
+
+
+def parse_score(data: bytes, name: str, progress: Progress | None = None) -> Score:
+    """Read a score from the bytes of its file, past the cache. A score without notes is no mistake here.
+
+    Parameters
+    ----------
+    data : bytes
+    name : str
+        Of the file, for messages; its ending decides where the content does not.
+    progress : Progress, optional
+
+    Raises
+    ------
+    ScoreFileError
+    """
+    from scoresep.files.score_files.assembly import assemble
+
+    progress = progress or Progress()
+    return assemble(_raw_score(data, name, progress), name)
+
+
+def _raw_score(data: bytes, name: str, progress: Progress) -> RawScore:
+    suffix = Path(name).suffix.lower()
+    if not data.strip(b"\0 \t\r\n"):
+        raise ScoreFileError(f"'{name}' is empty; choose another score or export it again.")
+    if suffix in _OTHER_PROGRAMS:
+        raise ScoreFileError(f"'{name}' is {_OTHER_PROGRAMS[suffix]}; {_EXPORT}.")
+    if data.startswith((b"MThd", b"RIFF")) and b"MThd" in data[:64]:
+        from scoresep.files.score_files.midi import read_midi
+
+        return read_midi(data, name, progress)
+    if suffix in (".mid", ".midi", ".kar", ".rmi"):
+        raise ScoreFileError(f"'{name}' is not a MIDI file or is damaged; export it again.")
+    if data.startswith(b"PK"):
+        if suffix == ".capx":
+            return _read_text(data.decode("latin-1"), "capella", name, progress)
+        data, name = unpacked(data, name), f"{name}"
+    _refuse_other_media(data, name)
+    if _looks_like_xml(data):
+        return _read_xml(data, name, progress)
+    if suffix in (".musicxml", ".mxl", ".xml"):
+        raise ScoreFileError(f"'{name}' is not MusicXML, whatever its name says; export the score again.")
+    text = _decoded(data)
+    music21_format = _sniffed(text) or _MUSIC21_FORMATS.get(suffix)
+    if music21_format is None:
+        raise ScoreFileError(f"'{name}' is not a score; choose a MusicXML, MIDI, ABC, Humdrum or MEI file.")
+    return _read_text(text, music21_format, name, progress)
+
+
+def _read_xml(data: bytes, name: str, progress: Progress) -> RawScore:
+    root: Element = parse_xml(data, name)
+    tag = root.tag.rsplit("}", 1)[-1]
+    if tag in ("score-partwise", "score-timewise"):
+        from scoresep.files.score_files.musicxml import read_musicxml
+
+        return read_musicxml(root, name, progress)
+    if tag == "mei":
+        return _read_text(_decoded(data), "mei", name, progress)
+    if tag == "opus":
+        raise ScoreFileError(f"'{name}' only lists other scores; open one of them.")
+    if tag == "museScore":
+        raise ScoreFileError(f"'{name}' is a MuseScore file; {_EXPORT}.")
+    raise ScoreFileError(f"'{name}' is XML but not a score; choose a MusicXML or MEI file.")
+
+
+def _read_text(text: str, music21_format: str, name: str, progress: Progress) -> RawScore:
+    from scoresep.files.score_files.music21_scores import read_with_music21
+
+    return read_with_music21(text, music21_format, name, progress)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise ScoreFileError(f"'{path}' is not there or cannot be read; choose the score again.") from error
+    if path.is_dir():
+        raise ScoreFileError(f"'{path}' is a folder; choose a score in it.")
+    if size > MAX_SCORE_BYTES:
+        raise ScoreFileError(f"'{path.name}' is too large for a score; choose a MusicXML, MIDI, ABC or MEI file.")
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ScoreFileError(f"'{path}' cannot be read; check the file and its permissions.") from error
+
+
+def _refuse_other_media(data: bytes, name: str) -> None:
+    if data.startswith(_PICTURES):
+        raise ScoreFileError(f"'{name}' is a picture of a score; a music scanning program can make MusicXML of it.")
+    if data.startswith(_SOUNDS) or (data.startswith(b"RIFF") and data[8:12] == b"WAVE"):
+        raise ScoreFileError(f"'{name}' is a recording, not a score; open it as the recording.")
+
+
+def _looks_like_xml(data: bytes) -> bool:
+    start = data[:200].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").replace(b"\0", b"")
+    return start.startswith(b"<")
+
+
+def _decoded(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def _sniffed(text: str) -> str | None:
+    """Tell ABC and Humdrum by their contents."""
+    head = text[:20_000]
+    if re.search(r"^\*\*(kern|recip|mens)\b", head, re.MULTILINE):
+        return "humdrum"
+    if re.search(r"^X:\s*\d", head, re.MULTILINE) and re.search(r"^K:", head, re.MULTILINE):
+        return "abc"
+    return None
