@@ -57,7 +57,8 @@ class PartFolder:
             if target.exists() and not self._is_inside:
                 raise FileExistsError(errno.EEXIST, "is a file")
             self._created = make_folders(place.parent)
-            remove_abandoned(target)
+            for home in (target, target.parent):
+                remove_abandoned(home, target.name)
             try:
                 _check_room(place.parent, needed_bytes)
                 self.path = part_path(place)
@@ -115,18 +116,28 @@ class PartFolder:
             self._lock = None
 
 
-def remove_abandoned(target: Path) -> None:
-    """Remove what processes that were killed have left of their work for the folder `target`."""
-    pattern = f".{target.name[:80]}.*.part"
-    places = (target, target.parent)
-    for folder in [f for place in places if place.is_dir() for f in place.iterdir() if f.match(pattern)]:
+def remove_abandoned(folder: Path, name: str = "") -> None:
+    """Remove what processes that were killed have left in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the half-written folders lie: the one that holds the final folders, or a final folder itself.
+    name : str, optional
+        Only what was to become the folder of this name.
+    """
+    if not folder.is_dir():
+        return
+    for part in list(folder.iterdir()):
+        if not (part.name.startswith(f".{name[:80]}") and part.suffix == ".part"):
+            continue
         lock = None
         with contextlib.suppress(OSError):
-            if (folder / _LOCK_NAME).exists():
-                lock = FileLock.try_lock(folder / _LOCK_NAME)
-        if lock is not None:
+            if (part / _LOCK_NAME).exists():
+                lock = FileLock.try_lock(part / _LOCK_NAME)
+        if lock is not None:  # nobody holds it: its writer is dead
             lock.release()
-            remove_folder(folder)
+            remove_folder(part)
 
 
 def _check_room(folder: Path, needed_bytes: int) -> None:

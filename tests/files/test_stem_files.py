@@ -194,13 +194,14 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path, is_th
     process.start()
     assert is_ready.wait(30)
     (part,) = (folder if is_there else tmp_path).glob(".*.part")
-    remove_abandoned(folder)
+    remove_abandoned(part.parent)
     assert part.exists(), "while the process lives, its work is its own"
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
+    (tmp_path / ".stems.other.part").mkdir()
     write(folder, random_stems())
-    assert names(tmp_path) == ["stems"]
+    assert names(tmp_path) == [".stems.other.part", "stems"], "what is not known to be ours stays"
     assert names(folder) == sorted(FILES)
 
 
