@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from scoresep.cli.export_command import export
 from scoresep.cli.machine import doctor, engines
+from scoresep.cli.parts import part_named
 from scoresep.cli.terminal import Terminal
-from scoresep.errors import OutputError, UsageError
+from scoresep.errors import OutputError
 from scoresep.files.notes_csv import read_notes_csv
 from scoresep.files.project_files import data_folder, save_project
 from scoresep.model.path import PathChoices, repeat_sites
@@ -90,6 +92,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Terminal, OpenWindow], int]] =
     "segment": segment,
     "separate": separate,
     "demo": demo,
+    "export": export,
     "engines": engines,
     "doctor": doctor,
 }
@@ -170,19 +173,3 @@ def _with_notes_of(project: Project, path: Path, terminal: Terminal) -> Project:
 
 def _chosen_parts(project: Project, wanted: Sequence[str]) -> tuple[int, ...]:
     return tuple(part_named(name, project) for name in wanted)
-
-
-def part_named(name: str, project: Project) -> int:
-    """Return the index of the part of this name (whatever its case) or of this number, counted from 1.
-
-    Raises
-    ------
-    UsageError
-    """
-    names = [p.name.casefold() for p in project.parts]
-    if name.casefold() in names:
-        return names.index(name.casefold())
-    if name.isdecimal() and 1 <= int(name) <= len(names):
-        return int(name) - 1
-    listed = ", ".join(f"{i + 1} {p.name}" for i, p in enumerate(project.parts))
-    raise UsageError(f"The score has no part “{name}”; it has: {listed}.")

@@ -15,12 +15,14 @@ from typing import Any, Literal
 from scoresep.errors import InputError, ScoreSepError
 from scoresep.files.audio_files import FileSource, open_source
 from scoresep.files.autosave import RecoverableProject
+from scoresep.files.export_audio import ExportReport
 from scoresep.files.peak_files import load_peaks
 from scoresep.files.project_files import LoadedProject
 from scoresep.files.project_links import MissingRecording, Relinked, relink
 from scoresep.model.peaks import PeakPyramid
 from scoresep.model.project import Change, Mixer, Project, Recipe, change_to
-from scoresep.session import edits, pipeline
+from scoresep.session import edits, exporting, pipeline
+from scoresep.session.exporting import ExportChoices
 from scoresep.session.history import History
 from scoresep.session.jobs import Job, JobRunner, JobState, Worker
 from scoresep.session.project_store import ProjectStore
@@ -154,11 +156,11 @@ class Session:
 
     def open_recording(self, path: str | Path) -> None:
         """Open a recording in the background, in the place of the present one."""
-        self._start("recording", "Open recording", pipeline.load_recording, (str(path),), self._got_recording)
+        self.start_job("recording", "Open recording", pipeline.load_recording, (str(path),), self._got_recording)
 
     def open_score(self, path: str | Path) -> None:
         """Open a score in the background; a corrected one takes the place of the present one."""
-        self._start("score", "Read score", pipeline.load_score, (str(path),), self._got_score)
+        self.start_job("score", "Read score", pipeline.load_score, (str(path),), self._got_score)
 
     def open_project(self, path: str | Path) -> None:
         """Open a project in the place of the present one.
@@ -189,7 +191,7 @@ class Session:
 
     def relink_recording(self, path: str | Path) -> None:
         """Say in the background where the project's recording lies now."""
-        self._start("recording", "Open recording", relink, (self.project, str(path)), self._got_relinked)
+        self.start_job("recording", "Open recording", relink, (self.project, str(path)), self._got_relinked)
 
     def _take(self, loaded: LoadedProject) -> None:
         self.missing_recording = loaded.missing_recording
@@ -254,7 +256,7 @@ class Session:
             for warning in alignment.warnings:
                 self.say("warning", warning, "alignment")
 
-        self._start("alignment", "Align", pipeline.align_recording, (request,), got)
+        self.start_job("alignment", "Align", pipeline.align_recording, (request,), got)
 
     def start_separation(self, recipe: Recipe | None = None, device: str | None = None) -> None:
         """Make the stems in the background.
@@ -274,13 +276,22 @@ class Session:
             for warning in answer.warnings:
                 self.say("warning", warning, "separation")
 
-        self._start("separation", "Separate", pipeline.separate_recording, (request,), got, Worker.TORCH)
+        self.start_job("separation", "Separate", pipeline.separate_recording, (request,), got, Worker.TORCH)
 
-    def start_job(
-        self, key: str, title: str, function: Callable[..., Any], inputs: tuple[Any, ...], got: Callable[[Any], None]
-    ) -> Job:
-        """Run another function of frozen inputs in the background, such as an export; one of the same key gives way."""
-        return self._start(key, title, function, inputs, got)
+    def start_export(self, choices: ExportChoices) -> None:
+        """Export in the background.
+
+        Raises
+        ------
+        InputError
+            If there are no stems.
+        """
+
+        def got(report: ExportReport) -> None:
+            lowered = f", all turned down by {-report.gain_db:.2f} dB so that none clips" if report.gain_db else ""
+            self.say("info", f"{len(report.files)} files are in {report.folder}{lowered}.", "export")
+
+        self.start_job("export", "Export", exporting.export, (exporting.export_request(self.project, choices),), got)
 
     @property
     def has_stale_stems(self) -> bool:
@@ -385,7 +396,7 @@ class Session:
             return
         self.pyramid = load_peaks(recording.content_key, recording.frames, recording.channels)
         if self.pyramid is None:
-            self._start("peaks", "Draw waveform", pipeline.find_peaks, (recording,), self._got_peaks)
+            self.start_job("peaks", "Draw waveform", pipeline.find_peaks, (recording,), self._got_peaks)
 
     def _got_peaks(self, content_key: str) -> None:
         recording = self.project.recording
@@ -398,7 +409,7 @@ class Session:
             self.source.close()
         self.source, self.pyramid = None, None
 
-    def _start(
+    def start_job(
         self,
         key: str,
         title: str,
@@ -407,6 +418,7 @@ class Session:
         got: Callable[[Any], None],
         worker: Worker = Worker.LIGHT,
     ) -> Job:
+        """Run a function of frozen inputs in the background; a running job of the same key gives way."""
         present = self.job(key)
         if present is not None:
             self.runner.cancel(present)
