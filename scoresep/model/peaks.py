@@ -79,17 +79,18 @@ class PeakPyramid:
         top = self.table[:, LOW : HIGH + 1, -1] if self.is_complete else self.table[:, LOW : HIGH + 1]
         return float(np.abs(np.asarray(top, np.float32)).max(initial=0.0))
 
-    def envelope(self, start_frame: float, frames_per_column: float, columns: int) -> Envelope:
-        """Return the outline of `columns` columns, each `frames_per_column` wide, from `start_frame` on.
+    def envelope(self, first_column: int, frames_per_column: float, columns: int) -> Envelope:
+        """Return the outline of `columns` columns, each `frames_per_column` wide, counted from the first frame on.
 
-        A column takes in every entry that it touches; columns narrower than `BASE_FRAMES` share entries.
+        A column takes in every entry that it touches; columns narrower than `BASE_FRAMES` share entries. Columns are
+        counted, so that one looks the same whichever range it is asked for with.
         """
         sizes = level_sizes(self.frames)
         level = 0
         while level + 1 < len(sizes) and BASE_FRAMES * FACTOR ** (level + 1) * 2 <= frames_per_column:
             level += 1
         entry_frames = BASE_FRAMES * FACTOR**level
-        edges = start_frame + frames_per_column * np.arange(columns + 1)
+        edges = frames_per_column * np.arange(first_column, first_column + columns + 1, dtype=np.float64)
         ready = sizes[level] if self.is_complete else self.ready_frames // entry_frames
         first = np.clip(np.floor(edges[:-1] / entry_frames), 0, ready).astype(np.int64)
         last = np.clip(np.ceil(edges[1:] / entry_frames), 0, ready).astype(np.int64)
@@ -101,7 +102,7 @@ class PeakPyramid:
 
 
 def envelope_of_samples(
-    samples: NDArray[np.float32], samples_start: int, start_frame: float, frames_per_column: float, columns: int
+    samples: NDArray[np.float32], samples_start: int, first_column: int, frames_per_column: float, columns: int
 ) -> Envelope:
     """Return the same as `PeakPyramid.envelope` from samples, for zooms finer than a pyramid.
 
@@ -110,19 +111,21 @@ def envelope_of_samples(
     samples : ndarray [shape=(channels, frames)], float32
     samples_start : int
         Frame of the recording at which `samples` starts.
-    start_frame, frames_per_column : float
+    first_column : int
+    frames_per_column : float
     columns : int
     """
-    edges = start_frame - samples_start + frames_per_column * np.arange(columns + 1)
+    edges = frames_per_column * np.arange(first_column, first_column + columns + 1, dtype=np.float64)
     count = samples.shape[1]
-    first = np.clip(np.floor(edges[:-1]), 0, count).astype(np.int64)
-    last = np.clip(np.maximum(np.ceil(edges[1:]), np.floor(edges[:-1]) + 1), 0, count).astype(np.int64)
-    known = (last > first) & (edges[1:] > 0)
+    begin = np.floor(edges[:-1]).astype(np.int64)
+    first = np.clip(begin - samples_start, 0, count)
+    last = np.clip(np.maximum(np.ceil(edges[1:]).astype(np.int64), begin + 1) - samples_start, 0, count)
+    known = (last > first) & (edges[1:] > samples_start)
     return _reduced(samples, samples, samples.astype(np.float32) ** 2, first, last, known)
 
 
 def envelope_of_line(
-    samples: NDArray[np.float32], samples_start: int, start_frame: float, frames_per_column: float, columns: int
+    samples: NDArray[np.float32], samples_start: int, first_column: int, frames_per_column: float, columns: int
 ) -> Envelope:
     """Return the outline of the straight lines that join samples, for zooms at which a column is less than a frame.
 
@@ -131,12 +134,13 @@ def envelope_of_line(
     low = np.full((samples.shape[0], columns), np.nan, np.float32)
     high = low.copy()
     count = samples.shape[1]
-    edges = start_frame - samples_start + frames_per_column * np.arange(columns + 1)
-    known = (edges[1:] > 0) & (edges[:-1] < count - 1)
-    at = np.floor((np.arange(count) - edges[0]) / frames_per_column).astype(np.int64)
+    frames = samples_start + np.arange(count)
+    edges = frames_per_column * np.arange(first_column, first_column + columns + 1, dtype=np.float64)
+    known = (edges[1:] > samples_start) & (edges[:-1] < samples_start + count - 1)
+    at = np.floor(frames / frames_per_column).astype(np.int64) - first_column
     inside = (at >= 0) & (at < columns)
     for channel in range(samples.shape[0] if count else 0):
-        values = np.interp(edges, np.arange(count), samples[channel])
+        values = np.interp(edges, frames, samples[channel])
         low[channel, known] = np.minimum(values[:-1], values[1:])[known]
         high[channel, known] = np.maximum(values[:-1], values[1:])[known]
         low[channel, at[inside]] = np.fmin(low[channel, at[inside]], samples[channel, inside])

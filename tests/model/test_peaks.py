@@ -85,20 +85,31 @@ def test_an_envelope_holds_the_samples_of_every_column(
     start: float, per_column: float, columns: int, seed: int
 ) -> None:
     samples = noise(2, 30_011, seed)
-    envelope = built(samples).envelope(start, per_column, columns)
+    first_column = round(start / per_column)
+    envelope = built(samples).envelope(first_column, per_column, columns)
     assert envelope.low.shape == (2, columns)
     for column in range(0, columns, 7):
-        first = max(int(np.ceil(start + column * per_column)), 0)
-        last = min(int(np.floor(start + (column + 1) * per_column)), samples.shape[1])
+        first = max(int(np.ceil((first_column + column) * per_column)), 0)
+        last = min(int(np.floor((first_column + column + 1) * per_column)), samples.shape[1])
         if last > first:
             inside = samples[:, first:last]
             assert np.all(envelope.low[:, column] <= inside.min(1))
             assert np.all(envelope.high[:, column] >= inside.max(1))
 
 
+def test_a_column_looks_the_same_whichever_range_it_is_asked_for_with() -> None:
+    samples = noise(1, 60_000)
+    pyramid = built(samples)
+    for per_column in (0.3, 11.7, 100.0, 1764.0 / 7):
+        last = int(50_000 / per_column)
+        for part in (pyramid.envelope, lambda a, f, n: envelope_of_samples(samples[:, 77:], 77, a, f, n)):
+            whole = part(last - 500, per_column, 500).low
+            np.testing.assert_array_equal(part(last - 123, per_column, 100).low, whole[:, 377:477])
+
+
 def test_outside_the_recording_nothing_is_known() -> None:
     pyramid = built(noise(1, 3200))
-    envelope = pyramid.envelope(-640.0, 64.0, 80)
+    envelope = pyramid.envelope(-10, 64.0, 80)
     known = ~np.isnan(envelope.low[0])
     assert known.tolist() == [False] * 10 + [True] * 50 + [False] * 20
     assert np.array_equal(np.isnan(envelope.rms), np.isnan(envelope.low))
@@ -110,23 +121,23 @@ def test_a_growing_pyramid_shows_what_it_has() -> None:
     builder.append(samples[:, :32_000])
     half = builder.pyramid
     assert not half.is_complete
-    known = ~np.isnan(half.envelope(0.0, 640.0, 100).low[0])
+    known = ~np.isnan(half.envelope(0, 640.0, 100).low[0])
     assert known[:45].all() and not known[51:].any()
     builder.append(samples[:, 32_000:])
-    assert not np.isnan(builder.pyramid.envelope(0.0, 640.0, 100).low).any()
+    assert not np.isnan(builder.pyramid.envelope(0, 640.0, 100).low).any()
 
 
 @pytest.mark.parametrize("per_column", [64.0, 300.0, 2500.0])
 def test_rms_of_a_sine_is_its_amplitude_over_root_two(per_column: float) -> None:
     samples = (0.8 * np.sin(2 * np.pi * np.arange(100_000) / 16))[None].astype(np.float32)
-    rms = built(samples).envelope(1000.0, per_column, 30).rms
+    rms = built(samples).envelope(7, per_column, 30).rms
     np.testing.assert_allclose(rms, 0.8 / np.sqrt(2), rtol=2e-3)
 
 
 def test_samples_and_pyramid_show_the_same() -> None:
     samples = noise(2, 50_000)
-    coarse = built(samples).envelope(3200.0, 32.0, 300)
-    fine = envelope_of_samples(samples[:, 3000:20_000], 3000, 3200.0, 32.0, 300)
+    coarse = built(samples).envelope(100, 32.0, 300)
+    fine = envelope_of_samples(samples[:, 3000:20_000], 3000, 100, 32.0, 300)
     np.testing.assert_allclose(coarse.low, fine.low, rtol=2e-3, atol=1e-4)
     np.testing.assert_allclose(coarse.high, fine.high, rtol=2e-3, atol=1e-4)
     np.testing.assert_allclose(coarse.rms, fine.rms, rtol=2e-3, atol=1e-4)
@@ -134,12 +145,12 @@ def test_samples_and_pyramid_show_the_same() -> None:
 
 def test_a_line_passes_through_its_samples() -> None:
     samples = np.array([[0.0, 1.0, -1.0, 0.5]], np.float32)
-    envelope = envelope_of_line(samples, 10, 10.0, 0.25, 12)
+    envelope = envelope_of_line(samples, 10, 40, 0.25, 12)
     low, high = envelope.low[0], envelope.high[0]
     assert (low[0], high[3], low[8], high[11]) == pytest.approx((0.0, 1.0, -1.0, 0.5))
     np.testing.assert_allclose(high[:3], [0.25, 0.5, 0.75])
     assert np.all(low[1:] <= high[:-1]) and np.all(high[1:] >= low[:-1])  # neighbours touch
-    outside = envelope_of_line(samples, 10, 13.0, 0.5, 4)
+    outside = envelope_of_line(samples, 10, 26, 0.5, 4)
     assert np.isnan(outside.low[0, 1:]).all()
 
 
@@ -153,8 +164,8 @@ def test_not_a_number_and_infinity_do_no_harm() -> None:
 def test_an_empty_recording_has_a_table_too() -> None:
     pyramid = PeakBuilder(0, 1).pyramid
     assert table_shape(0, 1) == (1, 3, 1)
-    assert np.isnan(pyramid.envelope(0.0, 100.0, 5).low).all()
-    assert np.isnan(envelope_of_line(np.zeros((1, 0), np.float32), 0, 0.0, 0.5, 3).low).all()
+    assert np.isnan(pyramid.envelope(0, 100.0, 5).low).all()
+    assert np.isnan(envelope_of_line(np.zeros((1, 0), np.float32), 0, 0, 0.5, 3).low).all()
 
 
 def test_a_table_of_another_shape_is_refused() -> None:

@@ -21,6 +21,7 @@ from scoresep.qt.timeline.theme import ink_on, premultiplied, translucent
 DOUBTFUL = 0.5
 MOST_SINGLE_NOTES = 500
 LEAST_NOTE_PX = 3.0
+FAR_PX = 16000.0
 BLACK_KEYS = (1, 3, 6, 8, 10)
 UNPITCHED_ROW_PX = 14.0
 NAME_FLAGS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
@@ -87,10 +88,8 @@ class NoteItem(Lane):
     def _paint_single(
         self, ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], top: float, height: float
     ) -> None:
-        painter, snap = ctx.painter, ctx.snap
-        tops, heights = self.note_tops(layout, places, height), self.note_heights(layout, places, height)
-        lefts = ctx.left + (layout.onset_frame[places] - ctx.axis.start_frame) / ctx.axis.frames_per_px
-        widths = (layout.offset_frame[places] - layout.onset_frame[places]) / ctx.axis.frames_per_px
+        painter = ctx.painter
+        rects = self._note_rects(ctx, layout, places, top, height)
         is_sure = (layout.confidence[places] >= DOUBTFUL) & layout.is_aligned
         parts = layout.part_index[places]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
@@ -102,18 +101,12 @@ class NoteItem(Lane):
             ink = ink_on(color) if sure else ctx.theme.text
             self._set_style(ctx, layout, color, sure)
             for i in np.flatnonzero((parts == part) & (is_sure == sure)).tolist():
-                left, y, tall = snap(lefts[i]), snap(top + tops[i]), heights[i]
-                right = max(snap(lefts[i] + widths[i]) - ctx.hair, left + LEAST_NOTE_PX)
-                rect = QRectF(
-                    left, y, right - left, max(snap(top + tops[i] + tall) - y - (ctx.hair if tall >= 5 else 0), 2)
-                )
-                if not sure:
-                    rect.adjust(0.5, 0.5, -0.5, -0.5)
+                rect = rects[i] if sure else rects[i].adjusted(0.5, 0.5, -0.5, -0.5)
                 radius = min(2.5, rect.height() / 3, rect.width() / 3)
                 painter.drawRoundedRect(rect, radius, radius)
                 if layout.is_aligned and not sure:
                     ctx.hatch(rect.adjusted(1, 1, -1, -1), translucent(color, 0.7))
-                if tall >= metrics.height() * 0.8 and rect.width() > 24:
+                if rect.width() > 24 and rect.height() >= metrics.height() * 0.72:
                     names.append((rect, int(places[i]), ink))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         for rect, place, ink in names:
@@ -121,6 +114,20 @@ class NoteItem(Lane):
             if metrics.horizontalAdvance(name) + 8 < rect.width():
                 painter.setPen(ink)
                 painter.drawText(rect.adjusted(5, 0, 0, 0), NAME_FLAGS, name)
+
+    def _note_rects(
+        self, ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], top: float, height: float
+    ) -> list[QRectF]:
+        """Return where notes are, at device pixels, a hair apart; what is far out of sight is cut off."""
+        ratio, hair = ctx.pixel_ratio, ctx.hair
+        left, right = ctx.xs(layout.onset_frame[places]), ctx.xs(layout.offset_frame[places])
+        right = np.minimum(np.maximum(right - hair, left + LEAST_NOTE_PX), ctx.clip_right + FAR_PX)
+        left = np.maximum(left, ctx.clip_left - FAR_PX)
+        tops, heights = self.note_tops(layout, places, height), self.note_heights(layout, places, height)
+        upper = np.rint((top + tops) * ratio) / ratio
+        lower = np.rint((top + tops + heights) * ratio) / ratio - np.where(heights >= 5, hair, 0.0)
+        columns = (left, upper, right - left, np.maximum(lower - upper, 2.0))
+        return [QRectF(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
 
     def paint_pinned(self, ctx: PaintContext, top: float, height: float) -> None:
         """Paint the names of notes that began long before the left edge."""
@@ -184,10 +191,10 @@ class NoteItem(Lane):
     ) -> NDArray[np.uint32]:
         """Draw notes into an image with one line for every pitch: for each part, count where notes begin and end."""
         lines, columns = shape
-        px = ctx.pixel_ratio / ctx.axis.frames_per_px
-        origin = ctx.axis.x_to_frame(first_px / ctx.pixel_ratio - ctx.left)
-        left = np.floor((layout.onset_frame[places] - origin) * px).astype(np.int64)
-        right = np.maximum(np.ceil((layout.offset_frame[places] - origin) * px).astype(np.int64), left + 1)
+        first = first_px - ctx.origin_px
+        left = np.floor(layout.onset_frame[places] / ctx.frames_per_column).astype(np.int64) - first
+        right = np.ceil(layout.offset_frame[places] / ctx.frames_per_column).astype(np.int64) - first
+        right = np.maximum(right, left + 1)
         pitch = layout.pitch_midi[places]
         unpitched = self._rows + np.searchsorted(np.array(self._unpitched, np.int64), layout.part_index[places])
         line = np.where(np.isnan(pitch), unpitched, self._low + self._rows - 1 - np.rint(np.nan_to_num(pitch)))

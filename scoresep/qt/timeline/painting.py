@@ -50,9 +50,26 @@ class PaintContext:
         """Move a coordinate to the edge of a device pixel."""
         return round(value * self.pixel_ratio) / self.pixel_ratio
 
+    @property
+    def frames_per_column(self) -> float:
+        """Frames in a device pixel."""
+        return self.axis.frames_per_px / self.pixel_ratio
+
+    @property
+    def origin_px(self) -> int:
+        """The device pixel of frame 0, far outside the widget as it may be."""
+        return round(self.left * self.pixel_ratio) - round(self.axis.start_frame / self.frames_per_column)
+
     def x(self, frame: float) -> float:
-        """Convert a frame to the widget's x."""
-        return self.left + self.axis.frame_to_x(frame)
+        """Convert a frame to the widget's x, at a device pixel.
+
+        It is counted from frame 0 on, so that rounding is the same wherever the view is scrolled to.
+        """
+        return (round(frame / self.frames_per_column) + self.origin_px) / self.pixel_ratio
+
+    def xs(self, frames: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Convert many frames as `x` does."""
+        return (np.rint(frames / self.frames_per_column) + self.origin_px) / self.pixel_ratio
 
     def frame_range(self, margin_px: float = 0.0) -> tuple[float, float]:
         """Return the frames to be painted, with a margin on either side."""
@@ -85,9 +102,8 @@ class PaintContext:
     def frames_of_columns(self, offset: float = 0.0) -> NDArray[np.float64]:
         """Return the frame at every device pixel to be painted; `offset` 0.5 for their middles."""
         first, last = self.columns_px
-        start = self.axis.x_to_frame(first / self.pixel_ratio - self.left)
-        step = self.axis.frames_per_px / self.pixel_ratio
-        return start + step * (np.arange(last - first, dtype=np.float64) + offset)
+        columns = np.arange(first - self.origin_px, last - self.origin_px, dtype=np.float64)
+        return (columns + offset) * self.frames_per_column
 
     def vertical(self, x: float, top: float, bottom: float, color: QColor) -> None:
         """Draw a vertical hairline."""
@@ -102,7 +118,7 @@ class PaintContext:
         left, right = max(rect.left(), self.clip_left - spacing), min(rect.right(), self.clip_right + spacing)
         if right <= left:
             return
-        anchor = self.snap(self.left - self.axis.start_frame / self.axis.frames_per_px)
+        anchor = self.origin_px / self.pixel_ratio
         first = np.ceil((left + rect.top() - anchor) / spacing)
         sums = anchor + spacing * np.arange(first, np.floor((right + rect.bottom() - anchor) / spacing) + 1)
         x1, x2 = np.maximum(left, sums - rect.bottom()), np.minimum(right, sums - rect.top())

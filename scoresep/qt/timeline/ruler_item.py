@@ -76,10 +76,10 @@ class RulerItem:
         step = grid.step_at(ctx.axis.start_frame)
         text = grid.labels[step]
         right = ctx.left + 6 + metrics.horizontalAdvance(text) + 8
-        starts = [ctx.x(float(grid.start_frame[s])) for s in marks.labelled]
-        starts += [ctx.x(b.frame) for b in marks.beats] if marks.beat_px >= BEAT_LABEL_PX else []
+        others = [(ctx.x(float(grid.start_frame[s])), grid.labels[s]) for s in marks.labelled]
+        others += [(ctx.x(b.frame), b.label) for b in marks.beats] if marks.beat_px >= BEAT_LABEL_PX else []
         inside = grid.start_frame[0] < ctx.axis.start_frame < grid.start_frame[-1]
-        if inside and not any(ctx.left - 4 <= x < right for x in starts):
+        if inside and not any(ctx.left - 8 - metrics.horizontalAdvance(t) < x < right for x, t in others):
             ctx.text(QRectF(ctx.left + 6, 0, right - ctx.left, ROW_PX), text, ctx.theme.faint_text)
 
     def paint_lines(self, ctx: PaintContext, marks: BarMarks | None, top: float, bottom: float) -> None:

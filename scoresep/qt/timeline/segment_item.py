@@ -66,7 +66,7 @@ class SegmentItem(Lane):
         metrics = QFontMetricsF(ctx.painter.font())
         for index in (first + np.flatnonzero(is_wide[first:last])).tolist():
             segment = self.content.segments[index]
-            left, right = ctx.snap(ctx.x(segment.start_frame)), ctx.snap(ctx.x(segment.end_frame))
+            left, right = ctx.x(segment.start_frame), ctx.x(segment.end_frame)
             if segment.category == "silence":
                 self._paint_silence(ctx, left, right, top + height / 2)
             else:
@@ -180,7 +180,7 @@ class PartItem(Lane):
     def paint_ground(self, ctx: PaintContext, top: float, height: float) -> None:
         """Paint the activity behind a stem."""
         if self.part_index in self.content.stems:
-            self._paint_activity(ctx, top + 1, height - 2, 0.13)
+            self._paint_activity(ctx, top + 1, height - 2, 0.13, line_px=0.0)
 
     def paint(self, ctx: PaintContext, top: float, height: float) -> None:
         """Paint the stem, or the activity where there is none."""
@@ -188,6 +188,7 @@ class PartItem(Lane):
         if stem is None:
             self._paint_activity(ctx, top + 4, height - 8, 0.5)
             return
+        self._paint_activity(ctx, top + 1, 2.0, 1.0)
         color = self._color(ctx.theme)
         colors = WaveColors(blend(color, ctx.theme.ground, 0.42), color, translucent(color, 0.3))
         is_folded = height / stem.channels < LEAST_CHANNEL_PX
@@ -198,20 +199,21 @@ class PartItem(Lane):
         stem = self.content.stems.get(self.part_index)
         return "Reading the stem …" if stem is not None and not stem.is_drawable(frames_per_column) else ""
 
-    def _paint_activity(self, ctx: PaintContext, top: float, height: float, opacity: float) -> None:
+    def _paint_activity(
+        self, ctx: PaintContext, top: float, height: float, opacity: float, line_px: float = 2.0
+    ) -> None:
         """Paint all stretches as one image: a line on top, and a tint below it."""
         activity = self._activity
         if activity is None or not len(activity.start_frame):
             return
         color = self._color(ctx.theme)
         left = ctx.frames_of_columns()
-        per_column = ctx.axis.frames_per_px / ctx.pixel_ratio
         at = np.searchsorted(activity.end_frame, left, side="right")
         starts = np.append(activity.start_frame, np.iinfo(np.int64).max)[at]
-        is_active = starts < left + per_column
+        is_active = starts < left + ctx.frames_per_column
         pixels = np.zeros((max(round(height * ctx.pixel_ratio), 1), len(left)), np.uint32)
         pixels[:, is_active] = premultiplied(color, opacity)
-        pixels[: max(round(2 * ctx.pixel_ratio), 1), is_active] = premultiplied(color)
+        pixels[: round(line_px * ctx.pixel_ratio), is_active] = premultiplied(color)
         ctx.pixels(pixels, ctx.columns_px[0], round(top * ctx.pixel_ratio))
 
     def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:

@@ -43,7 +43,7 @@ class Theme:
         Behind ruler and lane names.
     text, faint_text : QColor
     beat_line, bar_line, border : QColor
-        From faintest to clearest.
+        From faintest to clearest; the first two let through what they cross.
     wave, wave_core : QColor
         Peaks, and RMS inside them.
     accent : QColor
@@ -82,8 +82,8 @@ class Theme:
             header=window,
             text=text,
             faint_text=blend(text, window, 0.38),
-            beat_line=blend(ground, text, 0.07),
-            bar_line=blend(ground, text, 0.19),
+            beat_line=translucent(text, 0.075),
+            bar_line=translucent(text, 0.2),
             border=blend(ground, text, 0.26),
             wave=blend(slate, ground, 0.45),
             wave_core=blend(slate, ground, 0.05),

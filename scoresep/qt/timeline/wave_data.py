@@ -58,17 +58,17 @@ class WaveData:
             return None
         return self.pyramid.peak
 
-    def envelope(self, start_frame: float, frames_per_column: float, columns: int) -> Envelope | None:
-        """Return the outline of columns; None while nothing is known at this zoom."""
+    def envelope(self, first_column: int, frames_per_column: float, columns: int) -> Envelope | None:
+        """Return the outline of columns, counted from the first frame on; None while nothing is known at this zoom."""
         if self.has_samples(frames_per_column):
-            first = max(int(np.floor(start_frame)) - 1, 0)
-            last = int(np.ceil(start_frame + columns * frames_per_column)) + 2
+            first = max(int(np.floor(first_column * frames_per_column)) - 1, 0)
+            last = int(np.ceil((first_column + columns) * frames_per_column)) + 2
             if frames_per_column < 1.0:
-                return envelope_of_line(self.samples(first, last), first, start_frame, frames_per_column, columns)
-            return envelope_of_samples(self.samples(first, last), first, start_frame, frames_per_column, columns)
+                return envelope_of_line(self.samples(first, last), first, first_column, frames_per_column, columns)
+            return envelope_of_samples(self.samples(first, last), first, first_column, frames_per_column, columns)
         if self.pyramid is None:
             return None
-        return self.pyramid.envelope(start_frame, frames_per_column, columns)
+        return self.pyramid.envelope(first_column, frames_per_column, columns)
 
     def samples(self, start_frame: int, stop_frame: int) -> NDArray[np.float32]:
         """Return the samples of a range inside the recording, shape (channels, frames)."""

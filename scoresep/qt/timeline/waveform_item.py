@@ -123,10 +123,9 @@ def paint_wave(ctx: PaintContext, data: WaveData, strip: Strip, colors: WaveColo
     for lane in range(lanes):
         ctx.horizontal(top + height * (lane + 0.5) / lanes, ctx.clip_left, ctx.clip_right, colors.zero)
     first_px, last_px = ctx.columns_px
-    start_frame = ctx.axis.x_to_frame(first_px / ctx.pixel_ratio - ctx.left)
-    frames_per_column = ctx.axis.frames_per_px / ctx.pixel_ratio
+    frames_per_column = ctx.frames_per_column
     # one column more on the left, which the first one joins on to
-    envelope = data.envelope(start_frame - frames_per_column, frames_per_column, last_px - first_px + 1)
+    envelope = data.envelope(first_px - ctx.origin_px - 1, frames_per_column, last_px - first_px + 1)
     if envelope is None:
         return
     low, high, rms = envelope.low, envelope.high, envelope.rms
