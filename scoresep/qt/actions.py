@@ -53,10 +53,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "open_recording", FILE, "Open &recording…", ("Ctrl+R",), "Open the sound to be separated", starts_group=True
     ),
     ActionSpec(
-        "open_score", FILE, "Open &score…", ("Ctrl+Shift+R",), "Open the score, or a corrected one in place of it"
+        "open_score", FILE, "Open s&core…", ("Ctrl+Shift+R",), "Open the score, or a corrected one in place of it"
     ),
     ActionSpec("open_project", FILE, "&Open project…", ("Ctrl+O",), "Open a saved project"),
-    ActionSpec("recent", FILE, "Open re&cent", submenu="recent"),
+    ActionSpec("recent", FILE, "Open recen&t", submenu="recent"),
     ActionSpec("open_demo", FILE, "Open the &demo piece", (), "A short piece that comes with ScoreSep"),
     ActionSpec("save", FILE, "&Save", ("Ctrl+S",), "Save the project", starts_group=True),
     ActionSpec("save_as", FILE, "Save &as…", ("Ctrl+Shift+S",), "Save the project in another place"),
@@ -84,7 +84,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("full_screen", VIEW, "&Full screen", ("F11",), "Fill the screen, or not", True),
     ActionSpec("play", PLAYBACK, "&Play", ("Space",), "Play from the playhead, or stop"),
     ActionSpec(
-        "play_selection", PLAYBACK, "Play from se&lection", ("Return", "Enter"), "Play from where the selection starts"
+        "play_selection", PLAYBACK, "Play from selec&tion", ("Return", "Enter"), "Play from where the selection starts"
     ),
     ActionSpec("to_start", PLAYBACK, "To the &start", (), "Move the playhead to the start  (Home)"),
     ActionSpec("to_end", PLAYBACK, "To the &end", (), "Move the playhead to the end  (End)"),
@@ -112,7 +112,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("part_menu", PARTS, "&Instrument…", ("Shift+I",), "Say what plays the chosen part", starts_group=True),
     ActionSpec("reset_mixer", PARTS, "&Reset the mixer", (), "Set all levels, pans, mutes and solos to rest"),
     ActionSpec("align", WORK, "&Align", ("Ctrl+Shift+A",), "Find where every note lies in the recording"),
-    ActionSpec("accept", WORK, "Ac&cept the new alignment", ("A",), "Take the alignment that is shown beside"),
+    ActionSpec("accept", WORK, "Acce&pt the new alignment", ("A",), "Take the alignment that is shown beside"),
     ActionSpec("reject", WORK, "Re&ject the new alignment", (), "Keep the present alignment"),
     ActionSpec("segment", WORK, "Se&gment again", (), "Find again which parts sound when, from the aligned notes"),
     ActionSpec("separate", WORK, "&Separate…", ("Ctrl+Shift+E",), "Make a stem of every part", starts_group=True),

@@ -7,9 +7,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QObject
 
 import scoresep
 from scoresep.model.path import PathChoices
@@ -39,9 +37,6 @@ class Commands(QObject):
         self._window = window
         self._session = window.session
         self._switched_at_s = 0.0
-        application = QApplication.instance()
-        if application is not None:
-            application.installEventFilter(self)
 
     def slots(self) -> dict[str, Callable[[], None]]:
         """Return what each action does, by its id."""
@@ -160,13 +155,11 @@ class Commands(QObject):
         self._window.playing.set_original(not self._window.playing.is_original)
         self.refresh()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        is_release = event.type() == QEvent.Type.KeyRelease and isinstance(event, QKeyEvent)
-        if is_release and event.key() == Qt.Key.Key_X and not event.isAutoRepeat():  # type: ignore[attr-defined]
-            if self._switched_at_s and monotonic() - self._switched_at_s > HOLD_S:
-                self.switch_original()
-            self._switched_at_s = 0.0
-        return False
+    def let_go_of_original(self) -> None:
+        """Go back to what was heard before, if the key of the original was held and not just tapped."""
+        if self._switched_at_s and monotonic() - self._switched_at_s > HOLD_S:
+            self.switch_original()
+        self._switched_at_s = 0.0
 
     # ------------------------------------------------------------------------------------------------------ work
 

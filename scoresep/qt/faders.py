@@ -16,7 +16,7 @@ from scoresep.qt.theme import LEVEL_CLIP, LEVEL_HIGH, LEVEL_LOW, digits_font, em
 from scoresep.qt.timeline.theme import blend
 
 # Position on the fader as a power law of the factor: fine steps around 0 dB, coarse ones below.
-_UNITY_SHARE = 0.75
+_UNITY_SHARE = 10 ** (-MAX_GAIN_DB / 96.0)
 _CLOSED_SHARE = _UNITY_SHARE * 10 ** (CLOSED_GAIN_DB / 96.0)
 
 METER_FALL_DB_PER_S = 26.0
@@ -43,7 +43,10 @@ def level_db(value: float) -> float:
 
 def gain_text(gain_db: float) -> str:
     """Write a gain as people read it."""
-    return "−∞" if gain_db <= CLOSED_GAIN_DB else f"{gain_db:+.1f}".replace("-", "−").replace("+0.0", "0.0")
+    if gain_db <= CLOSED_GAIN_DB:
+        return "−∞"
+    tenths = round(gain_db * 10)
+    return f"{tenths / 10:+.1f}".replace("-", "−") if tenths else "0.0"
 
 
 class Meter:

@@ -1,0 +1,401 @@
+"""The window as a person meets it: a real session, real keys and clicks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QColor, QDropEvent, QImage, QPalette
+from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QToolButton, QWidget
+from pytestqt.qtbot import QtBot
+from small_scores import scale_score
+from window_bench import QUARTER, START, Bench
+
+from scoresep.model.path import PathChoices
+from scoresep.model.project import ChannelStrip, Loop
+from scoresep.qt.dialogs import GoToBarDialog, RepeatsDialog, SeparateDialog, ShortcutsDialog
+from scoresep.qt.window_state import state_path
+from scoresep.session import edits
+
+LEFT = Qt.MouseButton.LeftButton
+SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(qtbot, tmp_path)
+    yield bench
+    bench.settle()
+    bench.window.close()
+
+
+def offered(bench: Bench) -> dict[str, QToolButton]:
+    """Return the buttons in the bar of messages by their text."""
+    return {button.text(): button for line in bench.window.messages.lines for button in line.buttons}
+
+
+def said(bench: Bench) -> str:
+    return "\n".join(line.sentence.text for line in bench.window.messages.lines)
+
+
+def submenu(menu: QMenu, title: str) -> QMenu:
+    return [m for m in menu.findChildren(QMenu) if m.title() == title][-1]
+
+
+# ------------------------------------------------------------------------------------------ what is missing
+
+
+def test_at_first_it_asks_for_files_and_nothing_else_can_be_done(bench: Bench) -> None:
+    window = bench.window
+    assert window.pages.currentWidget() is window.welcome
+    for name in ("play", "align", "separate", "export", "save", "undo", "mute", "repeats"):
+        assert not window.commands[name].isEnabled(), name
+    assert window.commands["open_recording"].isEnabled() and window.windowTitle() == "ScoreSep[*]"
+
+
+def test_a_recording_waits_for_its_score(bench: Bench) -> None:
+    bench.open_recording()
+    assert bench.window.pages.currentWidget() is bench.window.timeline
+    assert "Now open its score" in said(bench) and "Open score…" in offered(bench)
+    assert bench.window.commands["play"].isEnabled() and not bench.window.commands["align"].isEnabled()
+
+
+def test_a_score_waits_for_its_recording(bench: Bench) -> None:
+    bench.open_score()
+    assert "open the recording" in said(bench)
+    assert not bench.window.commands["play"].isEnabled() and bench.window.commands["repeats"].isEnabled()
+    assert bench.window.parts.row(0).name.text() == "Violin" and not bench.window.parts.row(0).mute.isEnabled()
+
+
+def test_the_next_step_is_marked(bench: Bench) -> None:
+    bar = bench.window.transport
+    bench.open_recording()
+    bench.open_score()
+    assert bar.align.is_primary and not bar.separate.is_primary
+    bench.align()
+    assert bar.separate.is_primary and bench.window.commands["separate"].isEnabled()
+    bench.separate()
+    assert bar.export.is_primary and bench.window.commands["export"].isEnabled()
+
+
+def test_a_doubtful_pair_is_said_and_does_not_stop_anybody(bench: Bench) -> None:
+    bench.open_recording()
+    bench.open_score()
+    bench.align(confidence=0.2)
+    assert "may not be the score of this recording" in said(bench) and "20 %" in said(bench)
+    assert bench.window.commands["separate"].isEnabled()
+
+
+def test_a_new_alignment_can_be_accepted_in_the_bar(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_recording()
+    bench.open_score()
+    bench.align()
+    alignment = bench.session.project.alignment
+    assert alignment is not None
+    bench.session.apply(edits.propose_alignment(bench.session.project, replace(alignment, confidence=0.95)))
+    qtbot.mouseClick(offered(bench)["Accept"], LEFT)
+    assert bench.session.project.alignment is not None and bench.session.project.alignment.confidence == 0.95
+    assert bench.session.project.pending_alignment is None and "Accept" not in offered(bench)
+
+
+def test_stems_of_before_the_last_changes_are_called_so(bench: Bench) -> None:
+    bench.open_all()
+    assert "before the last changes" not in said(bench)
+    bench.window.parts.part_changed.emit(1, "Leave part out", {"is_absent": True, "joined_to": None})
+    assert "before the last changes" in said(bench) and bench.window.transport.separate.is_primary
+
+
+# -------------------------------------------------------------------------------------------------- playing
+
+
+def test_space_plays_and_stops_and_the_playhead_moves(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    qtbot.keyClick(bench.window, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: (bench.window.timeline.playhead_frame or 0) > 800, timeout=5000)
+    assert bench.window.playing.state().is_playing
+    qtbot.keyClick(bench.window, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: not bench.window.playing.state().is_playing)
+    assert bench.window.playing.state().frame > 0
+
+
+def test_without_stems_the_recording_plays_and_stems_take_over_while_playing(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_recording()
+    bench.open_score()
+    bench.align()
+    bench.window.playing.play_from(0)
+    qtbot.waitUntil(lambda: bench.player.state().levels is not None, timeout=5000)
+    assert not bench.window.commands["original"].isEnabled()
+    bench.separate()
+    keys = (0, 1, "residual")
+
+    def stems_are_heard() -> None:
+        levels = bench.player.state().levels
+        assert levels is not None and levels.keys == keys
+
+    qtbot.waitUntil(stems_are_heard, timeout=5000)
+    assert bench.player.state().is_playing and bench.window.commands["original"].isEnabled()
+
+
+def test_the_meters_show_which_part_sounds(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    bench.window.parts.row(1).mute.click()
+    bench.window.playing.play_from(0)
+    violin, cello = bench.window.parts.row(0).fader, bench.window.parts.row(1).fader
+    qtbot.waitUntil(lambda: violin._meter.bars_db[0] > -20, timeout=5000)
+    assert cello._meter.bars_db[0] == -60 and bench.window.parts.master.fader._meter.bars_db[0] > -20
+
+
+def test_bar_and_beat_are_shown(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    bench.window.playing.seek(START + 5 * QUARTER + QUARTER // 2)
+    position = bench.window.transport.position
+    qtbot.waitUntil(lambda: position._bar == "2")
+    assert position._beat == "2.5" and "bar 2, beat 2.5" in position.accessibleDescription()
+
+
+def test_enter_plays_from_the_selection_and_l_loops_it(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    view = bench.window.timeline
+    view.setFocus()
+    view.select(9000, 15_000)
+    qtbot.keyClick(view.canvas, Qt.Key.Key_L)
+    assert bench.window.playing.loop == Loop(9000, 15_000) and view.loop == (9000, 15_000)
+    assert bench.window.transport.loop.isChecked()
+    qtbot.keyClick(view.canvas, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: bench.player.state().frame > 9000, timeout=5000)
+    qtbot.keyClick(view.canvas, Qt.Key.Key_L)
+    assert bench.window.playing.loop is None and view.loop is None
+
+
+def test_x_switches_at_a_tap_and_compares_while_it_is_held(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    playing, view = bench.window.playing, bench.window.timeline.canvas
+    view.setFocus()
+    qtbot.keyClick(view, Qt.Key.Key_X)
+    assert playing.is_original and bench.window.transport.switch.isChecked()
+    qtbot.keyClick(view, Qt.Key.Key_X)
+    assert not playing.is_original
+    qtbot.keyPress(view, Qt.Key.Key_X)
+    assert playing.is_original
+    time.sleep(0.4)
+    qtbot.keyRelease(view, Qt.Key.Key_X)
+    assert not playing.is_original
+
+
+def test_no_device_is_said_once_in_the_bar(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_recording()
+    bench.window.playing.choose_device("A device that is not here")
+    bench.window.playing.toggle()
+    qtbot.waitUntil(lambda: any(m.key == "output" for m in bench.session.messages), timeout=5000)
+    assert [m.key for m in bench.session.messages].count("output") == 1
+    assert "sound" in said(bench) and not bench.window.playing.state().is_playing
+
+
+# ------------------------------------------------------------------------------------------ parts and mixer
+
+
+def test_mute_solo_and_minus_one_by_mouse_and_keys(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    parts = bench.window.parts
+    qtbot.mouseClick(parts.row(1).solo, LEFT)
+    assert bench.session.project.mixer.strips[1].is_soloed
+    qtbot.mouseClick(parts.row(1).solo, LEFT)
+    qtbot.keyClick(bench.window, Qt.Key.Key_M, SHIFT)
+    assert bench.session.project.mixer.strips[0].is_muted
+    qtbot.keyClick(bench.window, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
+    qtbot.keyClick(bench.window, Qt.Key.Key_N, SHIFT)
+    strips = bench.session.project.mixer.strips
+    assert [s.is_muted for s in strips] == [False, True]
+    assert parts.row(1).minus.isChecked() and not parts.row(0).minus.isChecked()
+    qtbot.keyClick(bench.window, Qt.Key.Key_N, SHIFT)
+    assert bench.session.project.mixer.strips == (ChannelStrip(), ChannelStrip())
+    assert bench.session.undo_text == "Separate"  # the mixer is no edit
+
+
+def test_a_part_is_renamed_and_recoloured_and_both_can_be_undone(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_score()
+    name = bench.window.parts.row(0).name
+    name.setFocus()
+    name.selectAll()
+    qtbot.keyClicks(name, "Fiddle")
+    qtbot.keyClick(name, Qt.Key.Key_Return)
+    bench.window.parts.part_changed.emit(0, "Choose colour", {"color": "#123456"})
+    assert (bench.session.project.parts[0].name, bench.session.project.parts[0].color) == ("Fiddle", "#123456")
+    assert "choose colour" in bench.window.commands["undo"].text()
+    qtbot.keyClick(bench.window, Qt.Key.Key_Z, CTRL)
+    qtbot.keyClick(bench.window, Qt.Key.Key_Z, CTRL)
+    assert bench.session.project.parts[0].name == "Violin" and name.text() == "Violin"
+    assert "rename part" in bench.window.commands["redo"].text()
+
+
+def test_the_menu_of_a_part_changes_instrument_absence_and_stem(bench: Bench) -> None:
+    bench.open_score()
+    menu = bench.window.parts.row(1).instrument.menu()
+    menu.aboutToShow.emit()
+    next(a for a in submenu(menu, "Strings").actions() if a.text() == "Viola").trigger()
+    assert bench.session.project.parts[1].instrument.program == 41
+    menu.aboutToShow.emit()
+    next(a for a in submenu(menu, "One stem together with").actions() if a.text() == "Violin").trigger()
+    assert bench.session.project.parts[1].joined_to == 0
+    assert bench.window.parts.row(1).note.text() == "One stem with Violin"
+    menu.aboutToShow.emit()
+    next(a for a in menu.actions() if a.text() == "Not in this recording").trigger()
+    assert bench.session.project.stem_owners == (0,)
+    assert not bench.window.parts.row(1).fader.isVisible()
+
+
+# -------------------------------------------------------------------------------------- dialogs and messages
+
+
+def test_repeats_are_chosen_and_the_order_is_shown(qtbot: QtBot, bench: Bench) -> None:
+    score = scale_score(4, repeat_passes={1: 2})
+    bench.session.apply(edits.set_score(bench.session.project, edits.ScoreFile("s", "k"), score))
+    bench.window.commands["repeats"].trigger()
+    dialog = bench.window.findChild(RepeatsDialog)
+    assert dialog is not None and "1–2, 1–4" in dialog.order.text()
+    dialog.repeats[1].setChecked(False)
+    assert "1–4" in dialog.order.text() and "4 in all" in dialog.order.text()
+    dialog.accept()
+    assert bench.session.project.path_choices == PathChoices(frozenset({1}))
+    assert bench.session.project.path is not None and bench.session.project.path.measure_indices == (0, 1, 2, 3)
+
+
+def test_separation_is_asked_for_quality_and_device(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.open_all()
+    asked: list[object] = []
+    monkeypatch.setattr(bench.session, "start_separation", lambda *values: asked.append(values))
+    monkeypatch.setattr(bench.session.runner, "warm_up", lambda *_: None)
+    bench.window.commands["separate"].trigger()
+    dialog = bench.window.findChild(SeparateDialog)
+    assert dialog is not None
+    next(b for b in dialog.budgets.buttons() if b.property("budget") == "best").click()
+    dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
+    dialog.accept()
+    assert [(recipe.budget, device) for recipe, device in asked] == [("best", "cpu")]
+    assert bench.session.settings.device == "cpu"
+
+
+def test_go_to_bar_says_when_there_is_none(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    bench.window.commands["go_to_bar"].trigger()
+    dialog = bench.window.findChild(GoToBarDialog)
+    assert dialog is not None
+    dialog.number.setText("99")
+    dialog.accept()
+    assert "no such bar" in dialog.problem.text()
+    dialog.number.setText("3")
+    dialog.accept()
+    qtbot.waitUntil(lambda: bench.window.timeline.playhead_frame == START + 8 * QUARTER)
+
+
+def test_f1_shows_the_shortcuts(qtbot: QtBot, bench: Bench) -> None:
+    qtbot.keyClick(bench.window, Qt.Key.Key_F1)
+    dialog = bench.window.findChild(ShortcutsDialog)
+    assert dialog is not None and dialog.isVisible()
+    dialog.close()
+
+
+def test_messages_are_shown_and_taken_away(qtbot: QtBot, bench: Bench) -> None:
+    bench.session.say("error", "The score has no notes.", "score")
+    line = bench.window.messages.lines[0]
+    assert line.sentence.text == "The score has no notes." and bench.window.messages.isVisible()
+    assert line.close_button is not None
+    qtbot.mouseClick(line.close_button, LEFT)
+    assert bench.session.messages == () and not bench.window.messages.isVisible()
+
+
+# --------------------------------------------------------------------------------------- opening and closing
+
+
+def test_dropped_files_are_told_apart(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[str, str]] = []
+    monkeypatch.setattr(bench.session, "open_recording", lambda path: opened.append(("recording", path)))
+    monkeypatch.setattr(bench.session, "open_score", lambda path: opened.append(("score", path)))
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile("/music/a.mxl"), QUrl.fromLocalFile("/music/a.flac")])
+    event = QDropEvent(QPointF(10, 10), Qt.DropAction.CopyAction, data, LEFT, Qt.KeyboardModifier.NoModifier)
+    bench.window.dropEvent(event)
+    assert opened == [("recording", "/music/a.flac"), ("score", "/music/a.mxl")]
+
+
+def test_unsaved_work_is_asked_about_and_can_be_kept(qtbot: QtBot, bench: Bench, tmp_path: Path) -> None:
+    bench.open_recording()
+    bench.session.save(tmp_path / "piece.scoresep")
+    assert not bench.window.isWindowModified() and bench.window.windowTitle().startswith("piece")
+    bench.open_score()
+    assert bench.window.isWindowModified()
+    bench.window.close()
+    box = bench.window.findChild(QMessageBox)
+    assert bench.window.isVisible() and box is not None and "piece" in box.text()
+    qtbot.mouseClick(box.button(QMessageBox.StandardButton.Cancel), LEFT)
+    assert bench.window.isVisible()
+    bench.window.close()
+    box = bench.window.findChildren(QMessageBox)[-1]
+    qtbot.mouseClick(box.button(QMessageBox.StandardButton.Save), LEFT)
+    qtbot.waitUntil(lambda: not bench.window.isVisible())
+
+
+def test_layout_and_panel_are_remembered(qtbot: QtBot, tmp_path: Path) -> None:
+    first = Bench(qtbot, tmp_path)
+    first.window.resize(796, 640)
+    first.window.commands["panel"].trigger()
+    first.window.close()
+    assert state_path().exists()
+    second = Bench(qtbot, tmp_path)
+    assert second.window.size().width() == 796 and not second.window.parts.isVisible()
+    second.window.commands["panel"].trigger()
+    second.window.close()
+    state_path().write_text("no json", encoding="utf-8")
+    Bench(qtbot, tmp_path).window.close()
+
+
+def test_light_and_dark_are_switched_without_a_restart(bench: Bench) -> None:
+    bench.open_all()
+
+    def lightness() -> float:
+        image: QImage = bench.window.grab().toImage()
+        return QColor(image.pixel(image.width() // 2, 4)).lightnessF()
+
+    assert lightness() > 0.8
+    bench.session.set_settings(replace(bench.session.settings, theme="dark"))
+    QApplication.sendPostedEvents()
+    assert lightness() < 0.3
+    assert bench.window.palette().color(QPalette.ColorRole.Window).lightnessF() < 0.3
+
+
+def test_the_keyboard_reaches_everything(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    bench.window.timeline.select(2000, 3000)
+    qtbot.waitUntil(bench.window.parts.row(1).isVisible)
+    bench.window.transport.to_start.setFocus()
+    seen: list[QWidget] = []
+    for _ in range(80):
+        focus = bench.window.focusWidget()
+        if focus in seen:
+            break
+        seen.append(focus)
+        bench.window.focusNextChild()
+    bar, row = bench.window.transport, bench.window.parts.row(0)
+    for widget in (bar.play, bar.loop, bar.follow, bar.switch, bar.align, bar.separate, bar.export):
+        assert widget in seen
+    for widget in (row.chip, row.name, row.instrument, row.mute, row.solo, row.minus, row.fader, row.pan):
+        assert widget in seen
+    assert bench.window.timeline.canvas in seen
+    assert all(w.accessibleName() for w in seen), [w for w in seen if not w.accessibleName()]
+
+
+def test_enter_presses_the_button_that_has_the_focus(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    solo = bench.window.parts.row(0).solo
+    solo.setFocus()
+    qtbot.keyClick(solo, Qt.Key.Key_Return)
+    assert bench.session.project.mixer.strips[0].is_soloed and not bench.player.state().is_playing
+
+
+def test_the_window_fits_a_small_screen(bench: Bench) -> None:
+    bench.open_all()
+    assert bench.window.minimumSizeHint().width() <= 1024 and bench.window.minimumSizeHint().height() <= 640

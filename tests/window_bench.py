@@ -1,0 +1,109 @@
+"""A window on a real session with a small recording, its score and its stems, all made here without any worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+from small_scores import even_alignment, scale_score
+
+from scoresep.files.audio_files import open_recording
+from scoresep.files.stem_files import StemFolderWriter
+from scoresep.model.project import ScoreFile
+from scoresep.playback.player import Player
+from scoresep.progress import Progress
+from scoresep.qt import main_window
+from scoresep.qt.main_window import MainWindow
+from scoresep.qt.theme import Appearance
+from scoresep.session import edits, pipeline
+from scoresep.session.session import Session
+from scoresep.session.settings import Settings
+from scoresep.session.stem_peaks import build_stem_peaks
+
+RATE = 8000
+QUARTER = 2000
+START = 1000
+PARTS = ("Violin", "Cello")
+FRAMES = START + 16 * QUARTER + 3000
+
+
+def tone(frequency: float) -> NDArray[np.float32]:
+    """Return a tone of the length of the recording."""
+    return (0.2 * np.sin(2 * np.pi * frequency * np.arange(FRAMES) / RATE)).astype(np.float32)
+
+
+def write_recording(folder: Path) -> Path:
+    """Write the recording: a high tone (violin) and a low one (cello)."""
+    path = folder / "duet.wav"
+    soundfile.write(path, tone(660) + tone(110), RATE, subtype="FLOAT")
+    return path
+
+
+class Bench:
+    """The window, and what a test does to its session.
+
+    Parameters
+    ----------
+    qtbot : QtBot
+    folder : Path
+    **settings
+        Fields of `Settings` that differ from those of tests.
+    """
+
+    def __init__(self, qtbot: QtBot, folder: Path, **settings: object) -> None:
+        main_window.WARM_UP_AFTER_MS = 10**8  # no worker process unless a test starts a job
+        self.folder = folder
+        values = {"output_device": "silent", "aligns_on_open": False, "theme": "light"} | settings
+        self.session = Session(Settings(**values))  # type: ignore[arg-type]
+        self.player = Player(device="silent")
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        self.window = MainWindow(self.session, self.player, Appearance(application))
+        qtbot.addWidget(self.window, before_close_func=lambda _: self.settle())
+        self.window.show()
+        qtbot.waitExposed(self.window)
+        self.window.activateWindow()
+
+    def settle(self) -> None:
+        """Let the window close without asking."""
+        self.window._is_settled = True
+
+    def open_recording(self) -> None:
+        recording = open_recording(write_recording(self.folder))
+        pipeline.find_peaks(recording, Progress())
+        self.session.apply(edits.set_recording(self.session.project, recording))
+
+    def open_score(self, measures: int = 4, **values: object) -> None:
+        score = scale_score(measures, PARTS, **values)
+        self.session.apply(edits.set_score(self.session.project, ScoreFile(str(self.folder / "s.xml"), "key"), score))
+
+    def align(self, confidence: float = 0.9) -> None:
+        from dataclasses import replace
+
+        unfolded = self.session.project.unfolded
+        assert unfolded is not None
+        alignment = replace(even_alignment(unfolded, QUARTER, START), confidence=confidence)
+        activities = edits.derived_activities(self.session.project, alignment)
+        self.session.apply(edits.set_alignment(self.session.project, alignment, activities))
+
+    def separate(self) -> None:
+        project = self.session.project
+        assert project.recording is not None
+        folder = self.folder / "stems"
+        request = pipeline.separation_request(project, str(folder))
+        writer = StemFolderWriter(folder, project.recording, tuple(enumerate(PARTS)))
+        writer.write(np.stack([tone(660), tone(110), np.zeros(FRAMES, np.float32)])[:, None])
+        stem_set = writer.finish("test", "cpu", request.input_key)
+        build_stem_peaks(stem_set, Progress())
+        self.session.apply(edits.set_stems(project, stem_set))
+
+    def open_all(self) -> None:
+        """Open, align and separate."""
+        self.open_recording()
+        self.open_score()
+        self.align()
+        self.separate()
