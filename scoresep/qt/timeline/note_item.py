@@ -19,7 +19,7 @@ from scoresep.qt.timeline.theme import ink_on, premultiplied, translucent
 
 # Below this the place of a note is doubtful and drawn so.
 DOUBTFUL = 0.5
-MOST_SINGLE_NOTES = 500
+MOST_SINGLE_NOTES = 280
 LEAST_NOTE_PX = 3.0
 FAR_PX = 16000.0
 BLACK_KEYS = (1, 3, 6, 8, 10)
@@ -100,14 +100,16 @@ class NoteItem(Lane):
             color = ctx.theme.part_color(self.content.part_color(part), part in self.content.silent_parts)
             ink = ink_on(color) if sure else ctx.theme.text
             self._set_style(ctx, layout, color, sure)
-            for i in np.flatnonzero((parts == part) & (is_sure == sure)).tolist():
+            mine = np.flatnonzero((parts == part) & (is_sure == sure)).tolist()
+            for i in mine:
                 rect = rects[i] if sure else rects[i].adjusted(0.5, 0.5, -0.5, -0.5)
                 radius = min(2.5, rect.height() / 3, rect.width() / 3)
                 painter.drawRoundedRect(rect, radius, radius)
-                if layout.is_aligned and not sure:
-                    ctx.hatch(rect.adjusted(1, 1, -1, -1), translucent(color, 0.7))
                 if rect.width() > 24 and rect.height() >= metrics.height() * 0.72:
                     names.append((rect, int(places[i]), ink))
+            if layout.is_aligned and not sure:
+                ctx.hatch([rects[i].adjusted(1.5, 1.5, -1.5, -1.5) for i in mine], translucent(color, 0.7))
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         for rect, place, ink in names:
             name = pitch_name(float(layout.pitch_midi[place])) if not np.isnan(layout.pitch_midi[place]) else ""

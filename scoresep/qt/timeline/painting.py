@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,21 +114,22 @@ class PaintContext:
         """Draw a horizontal hairline."""
         self.painter.fillRect(QRectF(left, self.snap(y), right - left, self.hair), color)
 
-    def hatch(self, rect: QRectF, color: QColor, spacing: float = HATCH_PX) -> None:
-        """Draw diagonals into a rectangle. They are anchored in time, so that scrolling moves them with the rest."""
-        left, right = max(rect.left(), self.clip_left - spacing), min(rect.right(), self.clip_right + spacing)
-        if right <= left:
-            return
+    def hatch(self, rects: list[QRectF], color: QColor, spacing: float = HATCH_PX) -> None:
+        """Draw diagonals into rectangles. They are anchored in time, so that scrolling moves them with the rest."""
         anchor = self.origin_px / self.pixel_ratio
-        first = np.ceil((left + rect.top() - anchor) / spacing)
-        sums = anchor + spacing * np.arange(first, np.floor((right + rect.bottom() - anchor) / spacing) + 1)
-        x1, x2 = np.maximum(left, sums - rect.bottom()), np.minimum(right, sums - rect.top())
-        lines = [QLineF(a, c - a, b, c - b) for a, b, c in zip(x1.tolist(), x2.tolist(), sums.tolist(), strict=True)]
-        self.painter.save()
+        lines = []
+        for rect in rects:
+            top, bottom = rect.top(), rect.bottom()
+            left, right = max(rect.left(), self.clip_left - spacing), min(rect.right(), self.clip_right + spacing)
+            at = anchor + spacing * math.ceil((left + top - anchor) / spacing)
+            while right > left and at < right + bottom:
+                x1, x2 = max(left, at - bottom), min(right, at - top)
+                lines.append(QLineF(x1, at - x1, x2, at - x2))
+                at += spacing
         self.painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         self.painter.setPen(QPen(color, 1.0))
         self.painter.drawLines(lines)
-        self.painter.restore()
+        self.painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def text(self, rect: QRectF, text: str, color: QColor, align: Qt.AlignmentFlag | None = None) -> None:
         """Write one line, elided to the rectangle, vertically centred and left unless said otherwise."""

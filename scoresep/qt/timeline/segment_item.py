@@ -21,6 +21,7 @@ from scoresep.qt.timeline.waveform_item import LEAST_CHANNEL_PX, Strip, WaveColo
 
 STEM_LANE_PX = 54.0
 SINGLE_FROM_PX = 5.0
+LEAST_NAME_PX = 20.0
 RESIDUAL_COLOR = "#8c8c8c"
 
 
@@ -64,13 +65,17 @@ class SegmentItem(Lane):
         first = max(int(np.searchsorted(self._start, start, side="right")) - 1, 0)
         last = int(np.searchsorted(self._start, end, side="right"))
         metrics = QFontMetricsF(ctx.painter.font())
+        blocks: list[tuple[Segment, QRectF]] = []
         for index in (first + np.flatnonzero(is_wide[first:last])).tolist():
             segment = self.content.segments[index]
             left, right = ctx.x(segment.start_frame), ctx.x(segment.end_frame)
             if segment.category == "silence":
                 self._paint_silence(ctx, left, right, top + height / 2)
             else:
-                self._paint_block(ctx, segment, QRectF(left, top, right - left - ctx.hair, height), metrics)
+                blocks.append((segment, QRectF(left, top, right - left - ctx.hair, height)))
+        self._paint_blocks(ctx, blocks)
+        for segment, rect in blocks:
+            self._paint_name(ctx, segment, rect, metrics)
 
     def _paint_narrow(self, ctx: PaintContext, is_wide: NDArray[np.bool_], top: float, height: float) -> None:
         frames = ctx.frames_of_columns(0.5)
@@ -91,24 +96,28 @@ class SegmentItem(Lane):
         for x in (left, right - 2 * ctx.hair):
             ctx.vertical(x, y - 2, y + 2 + ctx.hair, ctx.theme.faint_text)
 
-    def _paint_block(self, ctx: PaintContext, segment: Segment, rect: QRectF, metrics: QFontMetricsF) -> None:
-        theme, painter = ctx.theme, ctx.painter
-        if segment.category == "single":
-            color = theme.part_color(self.content.part_color(segment.part_indices[0]))
-            painter.fillRect(rect, color)
-            self._paint_name(ctx, segment, rect, metrics)
-            return
+    def _paint_blocks(self, ctx: PaintContext, blocks: list[tuple[Segment, QRectF]]) -> None:
+        """Paint single parts solid, several hatched with a border."""
+        theme, painter, hair = ctx.theme, ctx.painter, ctx.hair
         color = self._mixed_color(theme)
-        painter.fillRect(rect, translucent(color, 0.2))
-        ctx.hatch(rect, translucent(color, 0.5))
-        for y in (rect.top(), rect.bottom() - ctx.hair):
-            ctx.horizontal(y, rect.left(), rect.right(), translucent(color, 0.7))
-        for x in (rect.left(), rect.right() - ctx.hair):
-            ctx.vertical(x, rect.top(), rect.bottom(), translucent(color, 0.7))
-        self._paint_name(ctx, segment, rect, metrics)
+        fill, border = translucent(color, 0.2), translucent(color, 0.7)
+        mixed = [rect for segment, rect in blocks if segment.category == "mixed"]
+        for segment, rect in blocks:
+            if segment.category == "single":
+                painter.fillRect(rect, theme.part_color(self.content.part_color(segment.part_indices[0])))
+        for rect in mixed:
+            painter.fillRect(rect, fill)
+        ctx.hatch(mixed, translucent(color, 0.5))
+        for rect in mixed:
+            for y in (rect.top(), rect.bottom() - hair):
+                painter.fillRect(QRectF(rect.left(), y, rect.width(), hair), border)
+            for x in (rect.left(), rect.right() - hair):
+                painter.fillRect(QRectF(x, rect.top() + hair, hair, rect.height() - 2 * hair), border)
 
     def _paint_name(self, ctx: PaintContext, segment: Segment, rect: QRectF, metrics: QFontMetricsF) -> None:
         """Write the longest name of the segment that has room."""
+        if rect.width() < LEAST_NAME_PX:
+            return
         count = len(segment.part_indices)
         names = (self._names(segment), f"{count} parts", str(count)) if count > 1 else (self._names(segment),)
         for name in names:
