@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from scoresep.qt.message_bar import Offer, Sentence
-from scoresep.session.session import DOUBTFUL_CONFIDENCE, Session
+from scoresep.session.session import DOUBTFUL_CONFIDENCE, Message, Session
 
 Do = Mapping[str, Callable[[], None]]
 
@@ -20,11 +20,18 @@ def sentences_of(session: Session, do: Do) -> tuple[Sentence, ...]:
     ----------
     session : Session
     do : mapping of callable
-        What can be offered, by the ids of actions, and ``find_recording``.
+        What can be offered, by the ids of actions, and ``find_recording`` and ``show_export``.
     """
     hints = [hint for hint in (_missing(session, do), _alignment(session, do), _stems(session, do)) if hint]
-    messages = [Sentence(m.level, m.text, (), m) for m in session.messages]
+    messages = [
+        Sentence(m.level, m.text, (Offer("Show folder", do["show_export"]),) if _is_export(m) else (), m)
+        for m in session.messages
+    ]
     return (*hints, *messages)
+
+
+def _is_export(message: Message) -> bool:
+    return message.key == "export" and message.level == "info"
 
 
 def next_step(session: Session) -> str:

@@ -145,13 +145,12 @@ class IconButton(FlatButton):
         return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        color = self.draw_ground(painter)
-        side = em(self, min(1.25, self._size_em * 0.66))
-        rect = QRectF(0, 0, side, side)
-        rect.moveCenter(QRectF(self.rect()).center())
-        draw_icon(painter, self._icon, rect, color)
-        painter.end()
+        with QPainter(self) as painter:
+            color = self.draw_ground(painter)
+            side = em(self, min(1.25, self._size_em * 0.66))
+            rect = QRectF(0, 0, side, side)
+            rect.moveCenter(QRectF(self.rect()).center())
+            draw_icon(painter, self._icon, rect, color)
 
 
 class LetterButton(FlatButton):
@@ -170,17 +169,16 @@ class LetterButton(FlatButton):
         return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        color = self.draw_ground(painter)
-        if not self.isChecked() and not self.hasFocus():
-            painter.setPen(QPen(line_color(self.palette()), 1.0))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            radius = em(self, 0.26)
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
-        painter.setFont(sized_font(self.font(), 0.85, is_bold=True))
-        painter.setPen(color if self.isChecked() or not self.isEnabled() else faint_color(self.palette()))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._letter)
-        painter.end()
+        with QPainter(self) as painter:
+            color = self.draw_ground(painter)
+            if not self.isChecked() and not self.hasFocus():
+                painter.setPen(QPen(line_color(self.palette()), 1.0))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                radius = em(self, 0.26)
+                painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+            painter.setFont(sized_font(self.font(), 0.85, is_bold=True))
+            painter.setPen(color if self.isChecked() or not self.isEnabled() else faint_color(self.palette()))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._letter)
 
 
 class TextButton(FlatButton):
@@ -230,50 +228,49 @@ class TextButton(FlatButton):
         return QSize(self._extra_width() + em(self, 1.5), self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        palette = self.palette()
-        color = self.draw_ground(painter)
-        radius = em(self, 0.26)
-        rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        if self.is_primary and self.isEnabled() and not self.isDown():
-            accent = palette.color(QPalette.ColorRole.Highlight)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(accent.lighter(110) if self.underMouse() else accent)
-            painter.drawRoundedRect(rect, radius, radius)
-            color = text_on(accent)
-            if self.hasFocus():
-                painter.setPen(QPen(color, 1.5))
+        with QPainter(self) as painter:
+            palette = self.palette()
+            color = self.draw_ground(painter)
+            radius = em(self, 0.26)
+            rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+            if self.is_primary and self.isEnabled() and not self.isDown():
+                accent = palette.color(QPalette.ColorRole.Highlight)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(accent.lighter(110) if self.underMouse() else accent)
+                painter.drawRoundedRect(rect, radius, radius)
+                color = text_on(accent)
+                if self.hasFocus():
+                    painter.setPen(QPen(color, 1.5))
+                    painter.setBrush(Qt.BrushStyle.NoBrush)
+                    painter.drawRoundedRect(rect.adjusted(2, 2, -2, -2), radius, radius)
+            elif self._is_framed and not self.hasFocus():
+                painter.setPen(QPen(line_color(palette), 1.0))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.drawRoundedRect(rect.adjusted(2, 2, -2, -2), radius, radius)
-        elif self._is_framed and not self.hasFocus():
-            painter.setPen(QPen(line_color(palette), 1.0))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(rect, radius, radius)
-        if self._is_faint and self.isEnabled():
-            color = faint_color(palette)
-        left = em(self, 0.3 if self._is_faint else 0.6)
-        if self._picture:
-            side = em(self, 1.1)
-            draw_icon(painter, self._picture, QRectF(left, (self.height() - side) / 2, side, side), color)
-            left += em(self, 1.35)
-        right = em(self, 0.3 if self._is_faint else 0.6)
-        if self.menu() is not None:
-            side = em(self, 0.75)
-            draw_icon(
-                painter,
-                "chevron",
-                QRectF(self.width() - right - side, (self.height() - side) / 2, side, side),
-                color,
+                painter.drawRoundedRect(rect, radius, radius)
+            if self._is_faint and self.isEnabled():
+                color = faint_color(palette)
+            left = em(self, 0.3 if self._is_faint else 0.6)
+            if self._picture:
+                side = em(self, 1.1)
+                draw_icon(painter, self._picture, QRectF(left, (self.height() - side) / 2, side, side), color)
+                left += em(self, 1.35)
+            right = em(self, 0.3 if self._is_faint else 0.6)
+            if self.menu() is not None:
+                side = em(self, 0.75)
+                draw_icon(
+                    painter,
+                    "chevron",
+                    QRectF(self.width() - right - side, (self.height() - side) / 2, side, side),
+                    color,
+                )
+                right += side
+            font = self._text_font()
+            painter.setFont(font)
+            painter.setPen(color)
+            room = self.width() - left - right
+            text = QFontMetrics(font).elidedText(self.text(), Qt.TextElideMode.ElideRight, round(room) + 1)
+            painter.drawText(
+                QRectF(left, 0, room + 2, self.height()),
+                Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft,
+                text,
             )
-            right += side
-        font = self._text_font()
-        painter.setFont(font)
-        painter.setPen(color)
-        room = self.width() - left - right
-        text = QFontMetrics(font).elidedText(self.text(), Qt.TextElideMode.ElideRight, round(room) + 1)
-        painter.drawText(
-            QRectF(left, 0, room + 2, self.height()),
-            Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft,
-            text,
-        )
-        painter.end()

@@ -68,20 +68,19 @@ class ColorChip(FlatButton):
         return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        ground = self.palette().color(QPalette.ColorRole.Window)
-        color = QColor(legible(self._color, ground.name(), 2.0))
-        if not self.isEnabled():
-            color = line_color(self.palette())
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(color.lighter(115) if self.underMouse() and self.isEnabled() else color)
-        inset = em(self, 0.1)
-        rect = QRectF(self.rect()).adjusted(inset, 0, -inset, 0)
-        painter.drawRoundedRect(rect, em(self, 0.14), em(self, 0.14))
-        if self.hasFocus():
-            draw_focus_ring(painter, self, em(self, 0.2))
-        painter.end()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            ground = self.palette().color(QPalette.ColorRole.Window)
+            color = QColor(legible(self._color, ground.name(), 2.0))
+            if not self.isEnabled():
+                color = line_color(self.palette())
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(color.lighter(115) if self.underMouse() and self.isEnabled() else color)
+            inset = em(self, 0.1)
+            rect = QRectF(self.rect()).adjusted(inset, 0, -inset, 0)
+            painter.drawRoundedRect(rect, em(self, 0.14), em(self, 0.14))
+            if self.hasFocus():
+                draw_focus_ring(painter, self, em(self, 0.2))
 
 
 class NameEdit(QLineEdit):
@@ -271,8 +270,7 @@ class ChannelRow(QWidget):
         super().mousePressEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        if self._is_selected:
-            painter.fillRect(self.rect(), hover_color(self.palette(), 0.07))
-        painter.fillRect(0, self.height() - 1, self.width(), 1, hover_color(self.palette(), 0.08))
-        painter.end()
+        with QPainter(self) as painter:
+            if self._is_selected:
+                painter.fillRect(self.rect(), hover_color(self.palette(), 0.07))
+            painter.fillRect(0, self.height() - 1, self.width(), 1, hover_color(self.palette(), 0.08))

@@ -13,8 +13,9 @@ import scoresep
 from scoresep.model.path import PathChoices
 from scoresep.model.project import Change, Loop, Project, Recipe
 from scoresep.qt.dialogs import AboutDialog, GoToBarDialog, RepeatsDialog, SeparateDialog, ShortcutsDialog
-from scoresep.qt.export_dialog import ExportChoices, ExportDialog
+from scoresep.qt.export_dialog import ExportDialog
 from scoresep.session import edits
+from scoresep.session.exporting import ExportChoices
 from scoresep.session.jobs import Worker
 
 if TYPE_CHECKING:
@@ -206,6 +207,7 @@ class Commands(QObject):
     def _export(self, choices: ExportChoices) -> None:
         key = f"{choices.container}-{'32f' if choices.bits == 32 else choices.bits}"
         self._set_settings(export_folder=choices.folder, export_format=key, export_template=choices.template)
+        self._window.bridge.attempt(lambda: self._session.start_export(choices))
 
     def change_part(self, part_index: int, text: str, values: dict[str, Any]) -> None:
         """Change something about a part, as an edit that can be undone."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QIcon, QKeySequence
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMessageBox,
     QRadioButton,
     QScrollArea,
     QVBoxLayout,
@@ -75,7 +76,21 @@ class OpenDialog(QDialog):
 
     def finish(self) -> None:
         """Add the buttons below everything else."""
+        for button in self.buttons.buttons():
+            button.setIcon(QIcon())
+        self.column.addSpacing(em(self, 0.3))
         self.column.addWidget(self.buttons)
+
+
+def question_box(parent: QWidget, title: str, text: str) -> QMessageBox:
+    """Make a box that asks something; buttons are added, and `open` called, by who asks."""
+    box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setStyleSheet("* { dialogbuttonbox-buttons-have-icons: 0 }")
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle(title)
+    box.setText(text)
+    return box
 
 
 def path_text(score: Score, path: PerformancePath) -> str:
@@ -109,7 +124,7 @@ class RepeatsDialog(OpenDialog):
         lines = QVBoxLayout(box)
         lines.setContentsMargins(0, 0, 0, 0)
         for site in repeat_sites(score):
-            tick = QCheckBox(f"Repeat {site.label}")
+            tick = QCheckBox(f"Repeat {site.label}".replace("-", "–"))
             tick.setChecked(site.closing_measure not in choices.skipped_repeats)
             self.repeats[site.closing_measure] = tick
             lines.addWidget(tick)
@@ -272,7 +287,7 @@ class ShortcutsDialog(OpenDialog):
         scroll.setWidget(page)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setMinimumSize(page.sizeHint().width() + em(self, 2.0), em(self, 34))
+        scroll.setMinimumSize(page.sizeHint().width() + em(self, 2.0), em(self, 40))
         self.column.addWidget(scroll, 1)
         self.finish()
 

@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from scoresep.files.project_files import PROJECT_SUFFIX
 from scoresep.qt.bridge import Bridge
+from scoresep.qt.dialogs import question_box
 from scoresep.resources import resource_path
 
 SCORE_SUFFIXES = (
@@ -161,12 +163,8 @@ class Documents(QObject):
         if not self._session.is_modified:
             go_on()
             return
-        box = QMessageBox(self._window)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Unsaved changes")
         name = self._session.path.stem if self._session.path is not None else "this project"
-        box.setText(f"Save the changes to {name}?")
+        box = question_box(self._window, "Unsaved changes", f"Save the changes to {name}?")
         buttons = QMessageBox.StandardButton
         box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
         box.setDefaultButton(buttons.Save)
@@ -180,6 +178,10 @@ class Documents(QObject):
         box.finished.connect(answered)
         box.open()
 
+    def show_export(self) -> None:
+        """Show the folder of the last export in the system's file browser."""
+        QDesktopServices.openUrl(QUrl.fromLocalFile(self._session.settings.export_folder))
+
     # ------------------------------------------------------------------------------------------------ after a crash
 
     def offer_recovery(self) -> None:
@@ -189,13 +191,9 @@ class Documents(QObject):
         if not found:
             return
         newest = found[0]
-        box = QMessageBox(self._window)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setIcon(QMessageBox.Icon.Information)
-        box.setWindowTitle("Unsaved work found")
+        box = question_box(self._window, "Unsaved work found", "ScoreSep ended unexpectedly the last time.")
         name = "work that was never saved" if newest.project_path is None else newest.project_path.stem
         when = datetime.fromtimestamp(newest.saved_s).strftime("%x %H:%M")
-        box.setText("ScoreSep ended unexpectedly the last time.")
         box.setInformativeText(f"Your changes were kept safe: {name}, {when}.")
         go_on = box.addButton("Go on with it", QMessageBox.ButtonRole.AcceptRole)
         forget = box.addButton("Forget it", QMessageBox.ButtonRole.DestructiveRole)

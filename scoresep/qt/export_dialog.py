@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMessageBox,
     QPushButton,
     QRadioButton,
     QScrollArea,
@@ -25,12 +26,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from scoresep.errors import UsageError
-from scoresep.files.file_names import render_template
+from scoresep.errors import InputError, UsageError
+from scoresep.files.export_audio import DEFAULT_TEMPLATE, TEMPLATE_FIELDS, export_names, files_in_the_way
 from scoresep.model.project import Project
 from scoresep.model.timebase import format_time
-from scoresep.qt.dialogs import OpenDialog
+from scoresep.qt.dialogs import OpenDialog, question_box
 from scoresep.qt.theme import LEVEL_CLIP, RESIDUAL_COLOR, em
+from scoresep.session.exporting import ExportChoices, export_request
 from scoresep.session.settings import Settings
 
 # Key, as kept in the settings; what a person reads; container and bits.
@@ -41,67 +43,6 @@ FORMATS: dict[str, tuple[str, Literal["wav", "flac"], int]] = {
     "flac-24": ("FLAC, 24 bit: half the size", "flac", 24),
     "flac-16": ("FLAC, 16 bit", "flac", 16),
 }
-DEFAULT_TEMPLATE = "{number} {part}"
-FIELDS = ("number", "part", "instrument", "song")
-
-
-@dataclass(frozen=True)
-class ExportChoices:
-    """What was chosen.
-
-    Attributes
-    ----------
-    is_mix : bool
-        The mix as it is heard, in place of the stems.
-    part_indices : tuple of (int or None)
-        Stems to be written; None is the residual.
-    start_frame, end_frame : int
-    container : str
-        ``wav`` or ``flac``.
-    bits : int
-        16 or 24, in WAV also 32, which is float.
-    folder, template : str
-    overwrites : bool
-    """
-
-    is_mix: bool
-    part_indices: tuple[int | None, ...]
-    start_frame: int
-    end_frame: int
-    container: Literal["wav", "flac"]
-    bits: int
-    folder: str
-    template: str
-    overwrites: bool = False
-
-
-def file_names(project: Project, choices: ExportChoices) -> tuple[str, ...]:
-    """Return the names of the files that would be written.
-
-    Raises
-    ------
-    UsageError
-        The template has a mistake.
-    """
-    song = Path(project.recording.path).stem if project.recording is not None else ""
-    ending = f".{choices.container}"
-    if choices.is_mix:
-        fields = {"number": "00", "part": "Mix", "instrument": "", "song": song}
-        return (render_template(choices.template, fields) + ending,)
-    names = []
-    for number, stem in enumerate(project.stem_set.stems if project.stem_set is not None else (), start=1):
-        if stem.part_index not in choices.part_indices:
-            continue
-        is_part = stem.part_index is not None and stem.part_index < len(project.parts)
-        part = project.parts[stem.part_index] if is_part and stem.part_index is not None else None
-        fields = {
-            "number": f"{number:02d}",
-            "part": part.name if part is not None else "Residual",
-            "instrument": part.instrument.name if part is not None else "",
-            "song": song,
-        }
-        names.append(render_template(choices.template, fields) + ending)
-    return tuple(names)
 
 
 class ExportDialog(OpenDialog):
@@ -162,13 +103,14 @@ class ExportDialog(OpenDialog):
             self.format.addItem(text, key)
         self.format.setCurrentIndex(max(self.format.findData(settings.export_format), 0))
         form.addRow("Format", self.format)
-        self.template.setToolTip("Fields: " + ", ".join(f"{{{field}}}" for field in FIELDS))
+        self.template.setToolTip("Fields: " + ", ".join(f"{{{field}}}" for field in TEMPLATE_FIELDS))
         form.addRow("Names", self.template)
         self.names.setEnabled(False)
         self.names.setAccessibleName("Names of the files")
         self.names.setMinimumWidth(em(self, 26))
         form.addRow("", self.names)
         choose = QPushButton("Choose…")
+        choose.setAutoDefault(False)
         choose.clicked.connect(self._ask_for_folder)
         form.addRow("Folder", _beside(self.folder, choose, stretch=False))
         self.column.addLayout(form)
@@ -222,7 +164,14 @@ class ExportDialog(OpenDialog):
         _, container, bits = FORMATS[str(self.format.currentData())]
         parts = tuple(part for part, tick in self.ticks.items() if tick.isChecked())
         return ExportChoices(
-            self.mix.isChecked(), parts, start, end, container, bits, self.folder.text(), self.template.text()
+            self.folder.text().strip(),
+            self.mix.isChecked(),
+            parts,
+            start,
+            end,
+            container,
+            bits,
+            self.template.text(),
         )
 
     def _refresh(self) -> None:
@@ -231,13 +180,11 @@ class ExportDialog(OpenDialog):
         problem = ""
         names: tuple[str, ...] = ()
         try:
-            names = file_names(self._project, self.choices)
-        except UsageError as error:
+            names = export_names(export_request(self._project, self.choices))
+        except (UsageError, InputError) as error:
             problem = str(error)
         if not problem and not names:
             problem = "Tick at least one part."
-        if not problem and len(set(names)) < len(names):
-            problem = "Several files would have the same name; put {number} or {part} into it."
         if not problem and not self.folder.text().strip():
             problem = "Choose a folder."
         shown = (*names[:4], f"… and {len(names) - 4} more") if len(names) > 5 else names
@@ -254,7 +201,24 @@ class ExportDialog(OpenDialog):
         dialog.open()
 
     def accept(self) -> None:
-        self.chosen.emit(self.choices)
+        choices = self.choices
+        in_the_way = files_in_the_way(export_request(self._project, choices))
+        if not in_the_way:
+            self._take(choices)
+            return
+        count = len(in_the_way)
+        text = f"{count} files with these names are" if count > 1 else "A file with this name is"
+        box = question_box(self, "Replace files?", f"{text} in the folder already.")
+        box.setInformativeText("\n".join(in_the_way[:6]) + ("\n…" if count > 6 else ""))
+        replaced = box.addButton("Replace", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.finished.connect(
+            lambda: self._take(replace(choices, overwrites=True)) if box.clickedButton() is replaced else None
+        )
+        box.open()
+
+    def _take(self, choices: ExportChoices) -> None:
+        self.chosen.emit(choices)
         super().accept()
 
 

@@ -163,22 +163,23 @@ class Fader(QSlider):
         super().wheelEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        palette, middle = self.palette(), self.height() / 2
-        left, width = self._span()
-        height = em(self, 0.46)
-        groove = QRectF(left, middle - height / 2, width, height)
-        ground = blend(palette.color(QPalette.ColorRole.Base), QColor("#000000"), 0.12 if is_dark(palette) else 0.07)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(ground)
-        painter.drawRoundedRect(groove, height * 0.3, height * 0.3)
-        self._paint_levels(painter, groove)
-        unity = self._x(0.0)
-        painter.setPen(QPen(faint_color(palette), 1.0))
-        painter.drawLine(QPointF(unity, groove.bottom() + 2), QPointF(unity, groove.bottom() + 2 + em(self, 0.16)))
-        self._paint_handle(painter, middle)
-        painter.end()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            palette, middle = self.palette(), self.height() / 2
+            left, width = self._span()
+            height = em(self, 0.46)
+            groove = QRectF(left, middle - height / 2, width, height)
+            ground = blend(
+                palette.color(QPalette.ColorRole.Base), QColor("#000000"), 0.12 if is_dark(palette) else 0.07
+            )
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(ground)
+            painter.drawRoundedRect(groove, height * 0.3, height * 0.3)
+            self._paint_levels(painter, groove)
+            unity = self._x(0.0)
+            painter.setPen(QPen(faint_color(palette), 1.0))
+            painter.drawLine(QPointF(unity, groove.bottom() + 2), QPointF(unity, groove.bottom() + 2 + em(self, 0.16)))
+            self._paint_handle(painter, middle)
 
     def _paint_levels(self, painter: QPainter, groove: QRectF) -> None:
         zones = ((CLOSED_GAIN_DB, -12.0, LEVEL_LOW), (-12.0, -1.0, LEVEL_HIGH), (-1.0, MAX_GAIN_DB, LEVEL_CLIP))
@@ -336,27 +337,28 @@ class PanKnob(QDial):
             event.ignore()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        palette = self.palette()
-        side = min(self.width(), self.height())
-        rect = QRectF(0, 0, side, side)
-        rect.moveCenter(QRectF(self.rect()).center())
-        arc = rect.adjusted(side * 0.16, side * 0.16, -side * 0.16, -side * 0.16)
-        width = max(side * 0.1, 1.5)
-        painter.setPen(QPen(line_color(palette), width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-        painter.drawArc(arc, -45 * 16, 270 * 16)
-        angle = -135.0 * self.value() / 100  # from the top; Qt counts against the clock
-        color = (
-            palette.color(QPalette.ColorRole.Highlight) if self.value() and self.isEnabled() else faint_color(palette)
-        )
-        painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-        if self.value():
-            painter.drawArc(arc, 90 * 16, round(angle * 16))
-        direction = math.radians(90.0 + angle)
-        tip = QPointF(math.cos(direction), -math.sin(direction))
-        centre = rect.center()
-        painter.drawLine(centre + tip * side * 0.08, centre + tip * side * 0.3)
-        if self.hasFocus():
-            draw_focus_ring(painter, self, side / 2)
-        painter.end()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            palette = self.palette()
+            side = min(self.width(), self.height())
+            rect = QRectF(0, 0, side, side)
+            rect.moveCenter(QRectF(self.rect()).center())
+            arc = rect.adjusted(side * 0.16, side * 0.16, -side * 0.16, -side * 0.16)
+            width = max(side * 0.1, 1.5)
+            painter.setPen(QPen(line_color(palette), width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            painter.drawArc(arc, -45 * 16, 270 * 16)
+            angle = -135.0 * self.value() / 100  # from the top; Qt counts against the clock
+            color = (
+                palette.color(QPalette.ColorRole.Highlight)
+                if self.value() and self.isEnabled()
+                else faint_color(palette)
+            )
+            painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            if self.value():
+                painter.drawArc(arc, 90 * 16, round(angle * 16))
+            direction = math.radians(90.0 + angle)
+            tip = QPointF(math.cos(direction), -math.sin(direction))
+            centre = rect.center()
+            painter.drawLine(centre + tip * side * 0.08, centre + tip * side * 0.3)
+            if self.hasFocus():
+                draw_focus_ring(painter, self, side / 2)

@@ -56,17 +56,16 @@ class ProgressLine(QWidget):
         return QSize(em(self, 8.0), em(self, 0.9))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        height = max(em(self, 0.28), 3)
-        groove = QRectF(0, (self.height() - height) / 2, self.width(), height)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(line_color(self.palette()))
-        painter.drawRoundedRect(groove, height / 2, height / 2)
-        groove.setWidth(max(self.width() * self._fraction, height))
-        painter.setBrush(self.palette().color(QPalette.ColorRole.Highlight))
-        painter.drawRoundedRect(groove, height / 2, height / 2)
-        painter.end()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            height = max(em(self, 0.28), 3)
+            groove = QRectF(0, (self.height() - height) / 2, self.width(), height)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(line_color(self.palette()))
+            painter.drawRoundedRect(groove, height / 2, height / 2)
+            groove.setWidth(max(self.width() * self._fraction, height))
+            painter.setBrush(self.palette().color(QPalette.ColorRole.Highlight))
+            painter.drawRoundedRect(groove, height / 2, height / 2)
 
 
 class JobStrip(QWidget):

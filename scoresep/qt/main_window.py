@@ -174,6 +174,7 @@ class MainWindow(QMainWindow):
         self.pages.setCurrentWidget(self.welcome if is_empty else self.timeline)
         offers = {name: action.trigger for name, action in self.commands.items()}
         offers["find_recording"] = self.documents.find_recording
+        offers["show_export"] = self.documents.show_export
         self.messages.show_sentences(sentences_of(self.session, offers))
         self.transport.set_next_step(next_step(self.session))
         self._slots.refresh()

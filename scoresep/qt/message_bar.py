@@ -65,10 +65,9 @@ class _Picture(QWidget):
         return QSize(em(self, 1.15), em(self, 1.15))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        name = "info" if self._level in ("info", "hint") else "warning"
-        draw_icon(painter, name, QRectF(self.rect()), level_color(self._level, self.palette()))
-        painter.end()
+        with QPainter(self) as painter:
+            name = "info" if self._level in ("info", "hint") else "warning"
+            draw_icon(painter, name, QRectF(self.rect()), level_color(self._level, self.palette()))
 
 
 class MessageLine(QWidget):
@@ -102,14 +101,13 @@ class MessageLine(QWidget):
             row.addWidget(self.close_button)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        window = self.palette().color(QPalette.ColorRole.Window)
-        color = level_color(self.sentence.level, self.palette())
-        strength = {"hint": 0.06, "info": 0.08}.get(self.sentence.level, 0.13)
-        painter.fillRect(self.rect(), blend(window, color, strength * (1.3 if is_dark(self.palette()) else 1.0)))
-        painter.fillRect(0, 0, max(em(self, 0.18), 2), self.height(), color)
-        painter.fillRect(0, self.height() - 1, self.width(), 1, blend(window, color, 0.25))
-        painter.end()
+        with QPainter(self) as painter:
+            window = self.palette().color(QPalette.ColorRole.Window)
+            color = level_color(self.sentence.level, self.palette())
+            strength = {"hint": 0.06, "info": 0.08}.get(self.sentence.level, 0.13)
+            painter.fillRect(self.rect(), blend(window, color, strength * (1.3 if is_dark(self.palette()) else 1.0)))
+            painter.fillRect(0, 0, max(em(self, 0.18), 2), self.height(), color)
+            painter.fillRect(0, self.height() - 1, self.width(), 1, blend(window, color, 0.25))
 
 
 class MessageBar(QWidget):

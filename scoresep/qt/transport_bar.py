@@ -54,38 +54,37 @@ class PositionDisplay(QWidget):
         return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        palette = self.palette()
-        radius = em(self, 0.3)
-        painter.setPen(QPen(line_color(palette), 1.0))
-        painter.setBrush(palette.color(QPalette.ColorRole.Base))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
-        time, field = self._widths()
-        left, height = em(self, 0.6), self.height()
-        text, faint = palette.color(QPalette.ColorRole.Text), faint_color(palette)
-        right_centre = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        painter.setFont(digits_font(self.font(), 1.5))
-        painter.setPen(text)
-        main = QRectF(left, 0, time, height * (0.68 if self._total else 1.0))
-        painter.drawText(main, right_centre, self._time)
-        painter.setFont(digits_font(self.font(), 0.8))
-        painter.setPen(faint)
-        if self._total:
-            painter.drawText(QRectF(left, height * 0.56, time, height * 0.4), right_centre, f"of {self._total}")
-        x = left + time + em(self, 0.6)
-        for caption, value in (("bar", self._bar), ("beat", self._beat)):
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            palette = self.palette()
+            radius = em(self, 0.3)
             painter.setPen(QPen(line_color(palette), 1.0))
-            painter.drawLine(round(x), round(height * 0.22), round(x), round(height * 0.78))
-            painter.setPen(text if value else faint)
-            painter.setFont(digits_font(self.font(), 1.2))
-            centre = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(QRectF(x, 0, field, height * 0.68), centre, value or "–")
-            painter.setFont(sized_font(self.font(), 0.8))
+            painter.setBrush(palette.color(QPalette.ColorRole.Base))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+            time, field = self._widths()
+            left, height = em(self, 0.6), self.height()
+            text, faint = palette.color(QPalette.ColorRole.Text), faint_color(palette)
+            right_centre = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            painter.setFont(digits_font(self.font(), 1.5))
+            painter.setPen(text)
+            main = QRectF(left, 0, time, height * (0.68 if self._total else 1.0))
+            painter.drawText(main, right_centre, self._time)
+            painter.setFont(digits_font(self.font(), 0.8))
             painter.setPen(faint)
-            painter.drawText(QRectF(x, height * 0.56, field, height * 0.4), centre, caption)
-            x += field
-        painter.end()
+            if self._total:
+                painter.drawText(QRectF(left, height * 0.56, time, height * 0.4), right_centre, f"of {self._total}")
+            x = left + time + em(self, 0.6)
+            for caption, value in (("bar", self._bar), ("beat", self._beat)):
+                painter.setPen(QPen(line_color(palette), 1.0))
+                painter.drawLine(round(x), round(height * 0.22), round(x), round(height * 0.78))
+                painter.setPen(text if value else faint)
+                painter.setFont(digits_font(self.font(), 1.2))
+                centre = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
+                painter.drawText(QRectF(x, 0, field, height * 0.68), centre, value or "–")
+                painter.setFont(sized_font(self.font(), 0.8))
+                painter.setPen(faint)
+                painter.drawText(QRectF(x, height * 0.56, field, height * 0.4), centre, caption)
+                x += field
 
 
 class SourceSwitch(FlatButton):
@@ -106,29 +105,28 @@ class SourceSwitch(FlatButton):
         return self.sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        palette, radius = self.palette(), em(self, 0.26)
-        outer = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.setPen(QPen(line_color(palette), 1.0))
-        painter.setBrush(palette.color(QPalette.ColorRole.Base))
-        painter.drawRoundedRect(outer, radius, radius)
-        for i, field in enumerate(self.FIELDS):
-            rect = QRectF(outer.left() + i * outer.width() / 2, outer.top(), outer.width() / 2, outer.height())
-            color = faint_color(palette)
-            if not self.isEnabled():
-                color = palette.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.WindowText)
-            elif self.isChecked() == bool(i):
-                ground = SOLO_COLOR if i else palette.color(QPalette.ColorRole.Highlight)
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(ground)
-                painter.drawRoundedRect(rect.adjusted(1.5, 1.5, -1.5, -1.5), radius - 1, radius - 1)
-                color = text_on(ground)
-            painter.setPen(color)
-            painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, field)
-        if self.hasFocus():
-            draw_focus_ring(painter, self, radius)
-        painter.end()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            palette, radius = self.palette(), em(self, 0.26)
+            outer = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+            painter.setPen(QPen(line_color(palette), 1.0))
+            painter.setBrush(palette.color(QPalette.ColorRole.Base))
+            painter.drawRoundedRect(outer, radius, radius)
+            for i, field in enumerate(self.FIELDS):
+                rect = QRectF(outer.left() + i * outer.width() / 2, outer.top(), outer.width() / 2, outer.height())
+                color = faint_color(palette)
+                if not self.isEnabled():
+                    color = palette.color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.WindowText)
+                elif self.isChecked() == bool(i):
+                    ground = SOLO_COLOR if i else palette.color(QPalette.ColorRole.Highlight)
+                    painter.setPen(Qt.PenStyle.NoPen)
+                    painter.setBrush(ground)
+                    painter.drawRoundedRect(rect.adjusted(1.5, 1.5, -1.5, -1.5), radius - 1, radius - 1)
+                    color = text_on(ground)
+                painter.setPen(color)
+                painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, field)
+            if self.hasFocus():
+                draw_focus_ring(painter, self, radius)
 
 
 def bind(button: FlatButton, action: QAction) -> None:
@@ -204,6 +202,5 @@ class TransportBar(QWidget):
             button.set_primary(name == step)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(0, self.height() - 1, self.width(), 1, line_color(self.palette()))
-        painter.end()
+        with QPainter(self) as painter:
+            painter.fillRect(0, self.height() - 1, self.width(), 1, line_color(self.palette()))

@@ -32,34 +32,33 @@ class DropField(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        palette = self.palette()
-        accent = palette.color(QPalette.ColorRole.Highlight)
-        pen = QPen(accent if self._is_over else line_color(palette), 1.6)
-        pen.setDashPattern([4, 4])
-        painter.setPen(pen)
-        radius = em(self, 0.6)
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), radius, radius)
-        side, middle = em(self, 3.0), self.width() / 2
-        color = accent if self._is_over else faint_color(palette)
-        draw_icon(painter, "waves", QRectF(middle - side * 1.35, em(self, 1.6), side, side), color)
-        draw_icon(painter, "notes", QRectF(middle + side * 0.35, em(self, 1.6), side, side), color)
-        painter.setFont(sized_font(self.font(), 1.12))
-        painter.setPen(palette.color(QPalette.ColorRole.WindowText))
-        painter.drawText(
-            QRectF(0, em(self, 5.2), self.width(), em(self, 1.6)),
-            Qt.AlignmentFlag.AlignCenter,
-            "Drop a recording and its score here",
-        )
-        painter.setFont(sized_font(self.font(), 0.9))
-        painter.setPen(faint_color(palette))
-        painter.drawText(
-            QRectF(0, em(self, 6.9), self.width(), em(self, 1.3)),
-            Qt.AlignmentFlag.AlignCenter,
-            "WAV, FLAC, MP3, M4A, video …  and  MusicXML, MIDI, MEI, ABC, Humdrum",
-        )
-        painter.end()
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            palette = self.palette()
+            accent = palette.color(QPalette.ColorRole.Highlight)
+            pen = QPen(accent if self._is_over else line_color(palette), 1.6)
+            pen.setDashPattern([4, 4])
+            painter.setPen(pen)
+            radius = em(self, 0.6)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), radius, radius)
+            side, middle = em(self, 3.0), self.width() / 2
+            color = accent if self._is_over else faint_color(palette)
+            draw_icon(painter, "waves", QRectF(middle - side * 1.35, em(self, 1.6), side, side), color)
+            draw_icon(painter, "notes", QRectF(middle + side * 0.35, em(self, 1.6), side, side), color)
+            painter.setFont(sized_font(self.font(), 1.12))
+            painter.setPen(palette.color(QPalette.ColorRole.WindowText))
+            painter.drawText(
+                QRectF(0, em(self, 5.2), self.width(), em(self, 1.6)),
+                Qt.AlignmentFlag.AlignCenter,
+                "Drop a recording and its score here",
+            )
+            painter.setFont(sized_font(self.font(), 0.9))
+            painter.setPen(faint_color(palette))
+            painter.drawText(
+                QRectF(0, em(self, 6.9), self.width(), em(self, 1.3)),
+                Qt.AlignmentFlag.AlignCenter,
+                "WAV, FLAC, MP3, M4A, video …  and  MusicXML, MIDI, MEI, ABC, Humdrum",
+            )
 
 
 class Welcome(QWidget):

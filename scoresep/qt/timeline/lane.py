@@ -13,6 +13,8 @@ from scoresep.qt.timeline.painting import PaintContext
 SWATCH_PX = 9.0
 # Lanes up to this height have their name in the middle.
 FLAT_PX = 30.0
+# Lanes that have nothing to show but a notice.
+EMPTY_LANE_PX = 44.0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from scoresep.qt.timeline.content import TimelineContent
-from scoresep.qt.timeline.lane import Hit, Lane
+from scoresep.qt.timeline.lane import EMPTY_LANE_PX, Hit, Lane
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.score_layout import ScoreLayout, pitch_name
 from scoresep.qt.timeline.theme import ink_on, premultiplied, translucent
@@ -39,6 +39,9 @@ class NoteItem(Lane):
         low, high = layout.pitch_range if layout is not None else (48, 72)
         self._low, self._rows = low, high - low + 1
         self._unpitched = layout.unpitched_parts if layout is not None else ()
+        if layout is None:
+            self.least_height, self.stretch = EMPTY_LANE_PX, 0.0
+            return
         self.least_height = min(max(self._rows * 4.0, 110.0), 260.0) + len(self._unpitched) * UNPITCHED_ROW_PX
 
     def _pitched_height(self, height: float) -> float:

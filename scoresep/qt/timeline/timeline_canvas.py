@@ -116,7 +116,7 @@ class TimelineCanvas(QWidget):
         stretches = sum(lane.stretch for lane in self._lanes) or 1.0
         self._placed, top = [], 0.0
         for lane, height in zip(self._lanes, least, strict=True):
-            tall = float(round(height + spare * lane.stretch / stretches))
+            tall = float(int(height + spare * lane.stretch / stretches))  # whole pixels, never more than there are
             self._placed.append(PlacedLane(lane, top, tall))
             top += tall
         self._scroll_y = min(self._scroll_y, max(self.lanes_height - self.visible_lanes_height, 0.0))

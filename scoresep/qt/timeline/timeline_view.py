@@ -19,6 +19,7 @@ from scoresep.model.peaks import PeakPyramid
 from scoresep.model.project import PartSettings
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity, segments_of
+from scoresep.qt.timeline.axis_scroll_bar import AxisScrollBar
 from scoresep.qt.timeline.content import StemWave, TimelineContent
 from scoresep.qt.timeline.gestures import Gestures
 from scoresep.qt.timeline.readout import Readout, readout_at
@@ -30,7 +31,6 @@ from scoresep.qt.timeline.wave_data import WaveData
 
 # Without a recording frames are counted at this rate.
 SCORE_ONLY_RATE = 44100
-SCROLL_STEPS = 1_000_000
 SMALL_STEP_PX = 8.0
 
 
@@ -74,7 +74,7 @@ class TimelineView(QWidget):
         self._is_playing = False
         self._own_theme: QPalette | None = None
         self.canvas = TimelineCanvas(self._content, self)
-        self._across = QScrollBar(Qt.Orientation.Horizontal, self)
+        self._across = AxisScrollBar(self)
         self._down = QScrollBar(Qt.Orientation.Vertical, self)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -88,10 +88,9 @@ class TimelineView(QWidget):
         self.canvas.setAccessibleDescription(
             "Waveform, notes and segments of the recording; arrow keys move the playhead"
         )
-        self._across.setAccessibleName("Scroll in time")
         self._down.setAccessibleName("Scroll the lanes")
         self._gestures = Gestures(self)
-        self._across.valueChanged.connect(self._scrolled_across)
+        self._across.start_moved.connect(lambda frame: self.canvas.set_axis(self.axis.moved_to(frame)))
         self._down.valueChanged.connect(self._scrolled_down)
         self.canvas.axis_changed.connect(self._axis_changed)
         self.canvas.lanes_changed.connect(self._show_vertical_position)
@@ -121,7 +120,8 @@ class TimelineView(QWidget):
     ) -> None:
         """Show a score at its aligned places; without an alignment at its marked tempo, and visibly so."""
         self._content.parts = parts
-        if unfolded is not self._unfolded or alignment is not self._alignment:
+        # equal ones are common: every change of a project unfolds its score anew
+        if unfolded != self._unfolded or alignment != self._alignment:
             is_first = self._unfolded is None and self._content.recording is None
             self._unfolded, self._alignment = unfolded, alignment
             self._lay_score_out()
@@ -289,6 +289,7 @@ class TimelineView(QWidget):
         """Ask for the playhead at a frame and bring it into sight."""
         frame = min(max(frame, 0), self.total_frames)
         self.canvas.set_axis(self.axis.containing(frame))
+        self.canvas.setAccessibleDescription(f"Playhead at {self.readout(frame).text}")
         self.seek_requested.emit(frame)
 
     def step_playhead(self, direction: int) -> None:
@@ -397,25 +398,8 @@ class TimelineView(QWidget):
         self.canvas.set_axis(axis.fitted() if fit or was_fitted else axis.clamped())
 
     def _axis_changed(self) -> None:
-        axis = self.axis
-        room = self._room()
-        page = max(round(SCROLL_STEPS * axis.width_px * axis.frames_per_px / max(room, 1.0)), 1)
-        self._across.blockSignals(True)
-        self._across.setRange(0, max(SCROLL_STEPS - page, 0))
-        self._across.setPageStep(page)
-        self._across.setSingleStep(max(page // 10, 1))
-        margin = axis.frames_per_px * 10.0
-        self._across.setValue(round((axis.start_frame + margin) / max(room, 1.0) * SCROLL_STEPS))
-        self._across.blockSignals(False)
-        self._across.setEnabled(page < SCROLL_STEPS)
-        self.visible_range_changed.emit(axis.x_to_whole_frame(0), axis.x_to_whole_frame(axis.width_px))
-
-    def _room(self) -> float:
-        return self.axis.total_frames + 20.0 * self.axis.frames_per_px
-
-    def _scrolled_across(self, value: int) -> None:
-        start = value / SCROLL_STEPS * self._room() - 10.0 * self.axis.frames_per_px
-        self.canvas.set_axis(self.axis.moved_to(start))
+        self._across.show_axis(self.axis)
+        self.visible_range_changed.emit(self.axis.x_to_whole_frame(0), self.axis.x_to_whole_frame(self.axis.width_px))
 
     def _scrolled_down(self, value: int) -> None:
         self.canvas.set_scroll_y(float(value))

@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from scoresep.model.peaks import Envelope
 from scoresep.qt.timeline.content import TimelineContent
-from scoresep.qt.timeline.lane import Lane
+from scoresep.qt.timeline.lane import EMPTY_LANE_PX, Lane
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.theme import blend, premultiplied, translucent
 from scoresep.qt.timeline.wave_data import WaveData
@@ -172,7 +172,10 @@ class WaveformItem(Lane):
 
     def __init__(self, content: TimelineContent) -> None:
         super().__init__(content)
-        channels = content.recording.channels if content.recording is not None else 1
+        if content.recording is None:
+            self.least_height, self.stretch = EMPTY_LANE_PX, 0.0
+            return
+        channels = content.recording.channels
         self.least_height = 84.0 if channels == 1 else min(62.0 * channels, 280.0)
 
     def paint_ground(self, ctx: PaintContext, top: float, height: float) -> None:
