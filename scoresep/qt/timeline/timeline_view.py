@@ -90,7 +90,7 @@ class TimelineView(QWidget):
         )
         self._down.setAccessibleName("Scroll the lanes")
         self._gestures = Gestures(self)
-        self._across.start_moved.connect(lambda frame: self.canvas.set_axis(self.axis.moved_to(frame)))
+        self._across.start_moved.connect(self._scrolled_across)
         self._down.valueChanged.connect(self._scrolled_down)
         self.canvas.axis_changed.connect(self._axis_changed)
         self.canvas.lanes_changed.connect(self._show_vertical_position)
@@ -400,6 +400,9 @@ class TimelineView(QWidget):
     def _axis_changed(self) -> None:
         self._across.show_axis(self.axis)
         self.visible_range_changed.emit(self.axis.x_to_whole_frame(0), self.axis.x_to_whole_frame(self.axis.width_px))
+
+    def _scrolled_across(self, start_frame: float) -> None:
+        self.canvas.set_axis(self.axis.moved_to(start_frame))
 
     def _scrolled_down(self, value: int) -> None:
         self.canvas.set_scroll_y(float(value))
