@@ -43,6 +43,22 @@ def write_recording(folder: Path) -> Path:
     return path
 
 
+def write_midi_duet(path: Path) -> None:
+    """Write the score of the recording: two long notes."""
+    import mido
+
+    file = mido.MidiFile(ticks_per_beat=480)
+    for name, program, pitch in (("Violin", 40, 76), ("Cello", 42, 45)):
+        track = mido.MidiTrack()
+        file.tracks.append(track)
+        track.append(mido.MetaMessage("track_name", name=name))
+        track.append(mido.Message("program_change", program=program, channel=program - 40))
+        for _ in range(4):
+            track.append(mido.Message("note_on", note=pitch, channel=program - 40))
+            track.append(mido.Message("note_off", note=pitch, channel=program - 40, time=4 * 480))
+    file.save(path)
+
+
 class Bench:
     """The window, and what a test does to its session.
 

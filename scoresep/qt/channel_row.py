@@ -151,6 +151,7 @@ class ChannelRow(QWidget):
         super().__init__(parent)
         self.key = key
         self._strip = ChannelStrip()
+        self._content: RowContent | None = None
         self._is_selected = False
         self.chip = ColorChip()
         self.name = NameEdit()
@@ -216,6 +217,9 @@ class ChannelRow(QWidget):
 
     def show_content(self, content: RowContent) -> None:
         """Show a strip without telling anybody."""
+        if content == self._content and content.strip == self._strip and content.is_left_out == self.minus.isChecked():
+            return
+        self._content = content
         self._strip = content.strip
         self.chip.set_color(content.color)
         self.name.set_name(content.name)

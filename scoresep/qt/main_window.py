@@ -171,6 +171,8 @@ class MainWindow(QMainWindow):
     def _show_state(self) -> None:
         project = self.session.project
         is_empty = project.recording is None and project.score is None
+        if not is_empty and self.pages.currentWidget() is self.welcome:
+            self.timeline.setFocus()
         self.pages.setCurrentWidget(self.welcome if is_empty else self.timeline)
         offers = {name: action.trigger for name, action in self.commands.items()}
         offers["find_recording"] = self.documents.find_recording
@@ -313,5 +315,6 @@ class MainWindow(QMainWindow):
     def _let_go(self) -> None:
         save_layout(self, self.splitter, self.commands["panel"].isChecked())
         self.bridge.close()
+        self.timeline.set_stems({})
         self.playing.close()
         self.session.close()

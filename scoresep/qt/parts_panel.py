@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QColorDialog, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QColorDialog, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from scoresep.model.project import ChannelStrip, Mixer, Project
 from scoresep.playback.mixing import Levels, TrackKey, is_minus_one, minus_one, strip_of, with_strip
@@ -69,6 +69,9 @@ class PartsPanel(QWidget):
         column.addWidget(self._line)
         column.addWidget(self.master)
         self._color_line()
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._follow_focus)
 
     def sizeHint(self) -> QSize:
         return QSize(em(self, 19.0), em(self, 30.0))
@@ -220,6 +223,14 @@ class PartsPanel(QWidget):
         for other, row in self._rows.items():
             row.set_selected(other == key)
         self.part_chosen.emit(key)
+
+    def _follow_focus(self, before: QWidget | None, now: QWidget | None) -> None:
+        """Choose the strip that the keyboard has come to."""
+        while now is not None and now is not self:
+            if isinstance(now, ChannelRow) and now.key in self._rows and now.key != self._chosen:
+                self._choose(now.key)
+                return
+            now = now.parentWidget()
 
     def _send_mixer(self, mixer: Mixer) -> None:
         self._project = replace(self._project, mixer=mixer)

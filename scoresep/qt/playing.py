@@ -47,6 +47,7 @@ class Playing(QObject):
         self._recording: SampleSource | None = None
         self._stems: tuple[Track, ...] = ()
         self._is_original = False
+        self._device: str | None = None
         self._loop: Loop | None = None
         self.read_project(Changed(frozenset({"recording", "stem_set", "source"})))
 
@@ -156,7 +157,9 @@ class Playing(QObject):
 
     def choose_device(self, name: str) -> None:
         """Play to another device; empty for the system's default."""
-        self._player.choose_device(name or None)
+        if name != self._device:
+            self._device = name
+            self._player.choose_device(name or None)
 
     def state(self) -> PlayerState:
         """Tell what is heard now."""
@@ -164,7 +167,9 @@ class Playing(QObject):
 
     def close(self) -> None:
         """Stop and let everything go."""
+        self._player.set_material(None)
         self._player.close()
+        self._recording, self._stems = None, ()
 
 
 def stem_tracks(project: Project, stem_set: StemSet) -> tuple[Track, ...]:

@@ -25,6 +25,9 @@ LEVEL_CLIP = QColor("#d9453d")
 RESIDUAL_COLOR = "#8c8c8c"
 
 
+_CHOICES: dict[str, ThemeChoice] = {"system": "system", "light": "light", "dark": "dark"}
+
+
 class Appearance(QObject):
     """Keeps the palette of the application at the theme that was chosen, and follows the system where that was.
 
@@ -43,7 +46,9 @@ class Appearance(QObject):
 
     def choose(self, choice: str) -> None:
         """Take ``system``, ``light`` or ``dark``."""
-        self._choice = choice if choice in ("light", "dark") else "system"  # type: ignore[assignment]
+        before, self._choice = self._choice, _CHOICES.get(choice, "system")
+        if before == self._choice:
+            return
         scheme = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark, "system": Qt.ColorScheme.Unknown}
         self._application.styleHints().setColorScheme(scheme[self._choice])
         self._apply()

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QDropEvent, QImage, QPalette
 from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 from small_scores import scale_score
-from window_bench import QUARTER, START, Bench
+from window_bench import QUARTER, START, Bench, write_midi_duet, write_recording
 
 from scoresep.model.path import PathChoices
 from scoresep.model.project import ChannelStrip, Loop
@@ -204,6 +204,7 @@ def test_mute_solo_and_minus_one_by_mouse_and_keys(qtbot: QtBot, bench: Bench) -
     qtbot.mouseClick(parts.row(1).solo, LEFT)
     assert bench.session.project.mixer.strips[1].is_soloed
     qtbot.mouseClick(parts.row(1).solo, LEFT)
+    qtbot.keyClick(bench.window, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
     qtbot.keyClick(bench.window, Qt.Key.Key_M, SHIFT)
     assert bench.session.project.mixer.strips[0].is_muted
     qtbot.keyClick(bench.window, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
@@ -399,3 +400,40 @@ def test_enter_presses_the_button_that_has_the_focus(qtbot: QtBot, bench: Bench)
 def test_the_window_fits_a_small_screen(bench: Bench) -> None:
     bench.open_all()
     assert bench.window.minimumSizeHint().width() <= 1024 and bench.window.minimumSizeHint().height() <= 640
+
+
+def test_the_keyboard_brings_the_choice_of_a_part_along(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    qtbot.waitUntil(bench.window.parts.row(1).isVisible)
+    bench.window.parts.row(1).solo.setFocus()
+    qtbot.keyClick(bench.window.parts.row(1).solo, Qt.Key.Key_M, SHIFT)
+    assert [s.is_muted for s in bench.session.project.mixer.strips] == [False, True]
+
+
+def test_a_setting_does_not_interrupt_playing(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    bench.window.playing.play_from(0)
+    qtbot.waitUntil(lambda: bench.player.state().frame > 400, timeout=5000)
+    bench.window.commands["follow"].trigger()
+    assert not bench.session.settings.follows_playhead
+    qtbot.wait(100)
+    assert bench.player.state().is_playing and bench.player.state().underruns == 0
+
+
+@pytest.mark.slow
+def test_the_whole_job_by_dropping_two_files_and_pressing_separate(qtbot: QtBot, tmp_path: Path) -> None:
+    bench = Bench(qtbot, tmp_path, aligns_on_open=True)
+    score = tmp_path / "duet.mid"
+    write_midi_duet(score)
+    bench.window.documents.open_paths([str(write_recording(tmp_path)), str(score)])
+    qtbot.waitUntil(lambda: bench.session.project.alignment is not None, timeout=90_000)
+    bench.window.commands["separate"].trigger()
+    dialog = bench.window.findChildren(SeparateDialog)[-1]
+    next(b for b in dialog.budgets.buttons() if b.property("budget") == "preview").click()
+    dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
+    bench.window.playing.play_from(0)
+    dialog.accept()
+    qtbot.waitUntil(lambda: bench.session.project.stem_set is not None, timeout=180_000)
+    assert bench.window.playing.keys == (0, 1, "residual") and bench.window.transport.export.is_primary
+    bench.settle()
+    bench.window.close()
