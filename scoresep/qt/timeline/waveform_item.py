@@ -21,7 +21,7 @@ from scoresep.qt.timeline.wave_data import WaveData
 STEPS = 32
 DOT_FROM_PX = 6.0
 LINE_PX = 1.25
-# RMS says little of columns shorter than a period: between these lengths peaks take on its colour.
+# RMS says little of pixels shorter than a period: between these lengths peaks take on its colour.
 CORE_FROM_FRAMES = (48.0, 400.0)
 # Stems whose channels would be flatter than this show all channels as one.
 LEAST_CHANNEL_PX = 40.0
@@ -135,7 +135,7 @@ def paint_wave(ctx: PaintContext, data: WaveData, strip: Strip, colors: WaveColo
     envelope = Envelope(low * gain, high * gain, rms * gain)
     is_line = frames_per_column < 1.0 and data.source is not None
     inner, outer = CORE_FROM_FRAMES
-    depth = min(max((frames_per_column - inner) / (outer - inner), 0.0), 1.0)
+    depth = min(max((ctx.axis.frames_per_px - inner) / (outer - inner), 0.0), 1.0)
     shades = _shades(blend(colors.core, colors.peak, depth).rgba(), colors.core.rgba())
     line_px = LINE_PX * ctx.pixel_ratio if is_line else 1.0
     for lane in range(lanes):
