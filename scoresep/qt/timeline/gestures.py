@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QToolTip
 
 from scoresep.qt.timeline.timeline_canvas import HEADER_PX
-
-if TYPE_CHECKING:
-    from scoresep.qt.timeline.timeline_view import TimelineView
+from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 
 DRAG_FROM_PX = 4.0
 EDGE_PX = 4.0
@@ -58,10 +55,10 @@ class Gestures(QObject):
 
     Parameters
     ----------
-    view : TimelineView
+    view : TimelineNavigation
     """
 
-    def __init__(self, view: TimelineView) -> None:
+    def __init__(self, view: TimelineNavigation) -> None:
         super().__init__(view)
         self._view = view
         self._canvas = view.canvas

@@ -93,3 +93,12 @@ class Lane:
             ctx.painter.fillRect(swatch, color)
         text_color = ctx.theme.faint_text if is_silent else ctx.theme.text
         ctx.text(row.adjusted(SWATCH_PX + 7, 0, 0, 0), self.title, text_color)
+
+
+@dataclass(frozen=True)
+class PlacedLane:
+    """A lane with its place, counted from the top of all lanes (below the ruler, before scrolling)."""
+
+    lane: Lane
+    top: float
+    height: float

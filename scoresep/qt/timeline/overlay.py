@@ -1,145 +1,142 @@
-"""What is painted over the lanes at every frame: selection, loop, what is touched, notices, playhead and focus."""
+"""What is painted over the lanes at every frame: selection, loop, what is touched, notices and playhead."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
 
+from scoresep.qt.timeline.lane import Hit, Lane, PlacedLane
 from scoresep.qt.timeline.note_item import NoteItem
-from scoresep.qt.timeline.theme import small_font, translucent
-
-if TYPE_CHECKING:
-    from scoresep.qt.timeline.timeline_canvas import TimelineCanvas
+from scoresep.qt.timeline.painting import PaintContext
+from scoresep.qt.timeline.theme import translucent
 
 LOOP_PX = 4.0
 
 
-class Overlay:
-    """Paints over the canvas.
+@dataclass(frozen=True)
+class OverlayState:
+    """What the overlay shows.
 
-    Parameters
+    Attributes
     ----------
-    canvas : TimelineCanvas
-    left : float
-        Where the time axis starts.
+    width, height : float
+        Of the canvas.
+    ruler_height : float
+    lanes_offset : float
+        The canvas's y of the top of all lanes.
+    placed : tuple of PlacedLane
+    playhead_frame : int or None
+    selection, loop : tuple of int or None
+        Start and end frame.
+    touched : tuple of (Lane, Hit) or None
+        What lies under the pointer.
     """
 
-    def __init__(self, canvas: TimelineCanvas, left: float) -> None:
-        self._canvas = canvas
-        self._left = left
+    width: float
+    height: float
+    ruler_height: float
+    lanes_offset: float
+    placed: tuple[PlacedLane, ...]
+    playhead_frame: int | None
+    selection: tuple[int, int] | None
+    loop: tuple[int, int] | None
+    touched: tuple[Lane, Hit] | None
 
-    def paint(self, painter: QPainter) -> None:
-        """Paint everything; the painter's clip may be smaller than the canvas."""
-        canvas = self._canvas
-        painter.save()
-        area = QRectF(self._left, 0, canvas.width() - self._left, canvas.height())
-        painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
-        painter.setFont(small_font(canvas.font()))
-        self._paint_pinned(painter)
-        self._paint_selection(painter)
-        self._paint_loop(painter)
-        self._paint_touched(painter)
-        self._paint_notices(painter)
-        self._paint_playhead(painter)
-        painter.restore()
-        if canvas.hasFocus():
-            self._paint_focus(painter)
 
-    def _paint_pinned(self, painter: QPainter) -> None:
-        canvas = self._canvas
-        painter.save()
-        lanes = QRectF(self._left, canvas.ruler_height, canvas.width(), canvas.height())
-        painter.setClipRect(lanes, Qt.ClipOperation.IntersectClip)
-        ctx = canvas.context(painter, self._left, float(canvas.width()))
-        for placed in canvas.placed:
-            placed.lane.paint_pinned(ctx, placed.top + canvas.lanes_offset, placed.height)
-        painter.restore()
+def paint_overlay(ctx: PaintContext, state: OverlayState) -> None:
+    """Paint everything; the painter's clip may be smaller than the canvas."""
+    painter = ctx.painter
+    painter.save()
+    area = QRectF(ctx.left, 0, state.width - ctx.left, state.height)
+    painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
+    _paint_pinned(ctx, state)
+    _paint_selection(ctx, state)
+    _paint_loop(ctx, state)
+    _paint_touched(ctx, state)
+    _paint_notices(ctx, state)
+    _paint_playhead(ctx, state)
+    painter.restore()
 
-    def _paint_selection(self, painter: QPainter) -> None:
-        canvas = self._canvas
-        if canvas.selection is None:
-            return
-        accent, hair = canvas.theme.accent, canvas.hair
-        left, right = (canvas.snap(canvas.x_of(f)) for f in canvas.selection)
-        painter.fillRect(QRectF(left, 0, right - left, canvas.height()), translucent(accent, 0.15))
-        for x in (left, right - hair):
-            painter.fillRect(QRectF(x, 0, hair, canvas.height()), translucent(accent, 0.85))
 
-    def _paint_loop(self, painter: QPainter) -> None:
-        canvas = self._canvas
-        if canvas.loop is None:
-            return
-        left, right = (canvas.snap(canvas.x_of(f)) for f in canvas.loop)
-        bottom, accent = canvas.ruler_height, canvas.theme.accent
-        painter.fillRect(QRectF(left, bottom - LOOP_PX, max(right - left, 2.0), LOOP_PX), accent)
-        for x in (left, right - 2 * canvas.hair):
-            painter.fillRect(QRectF(x, bottom - 11, 2 * canvas.hair, 11), accent)
+def _paint_pinned(ctx: PaintContext, state: OverlayState) -> None:
+    ctx.painter.save()
+    lanes = QRectF(ctx.left, state.ruler_height, state.width, state.height)
+    ctx.painter.setClipRect(lanes, Qt.ClipOperation.IntersectClip)
+    for placed in state.placed:
+        placed.lane.paint_pinned(ctx, placed.top + state.lanes_offset, placed.height)
+    ctx.painter.restore()
 
-    def _paint_touched(self, painter: QPainter) -> None:
-        canvas, layout = self._canvas, self._canvas.content.layout
-        if canvas.touched is None or layout is None:
-            return
-        lane, hit = canvas.touched
-        placed = canvas.place_of(lane)
-        if placed is None or hit.place is None or not isinstance(lane, NoteItem):
-            return
-        places = np.array([hit.place])
-        top = placed.top + canvas.lanes_offset + float(lane.note_tops(layout, places, placed.height)[0])
-        tall = float(lane.note_heights(layout, places, placed.height)[0])
-        left, right = canvas.x_of(hit.start_frame), canvas.x_of(hit.end_frame)
+
+def _paint_selection(ctx: PaintContext, state: OverlayState) -> None:
+    if state.selection is None:
+        return
+    left, right = (ctx.x(f) for f in state.selection)
+    ctx.painter.fillRect(QRectF(left, 0, right - left, state.height), translucent(ctx.theme.accent, 0.15))
+    for x in (left, right - ctx.hair):
+        ctx.vertical(x, 0, state.height, translucent(ctx.theme.accent, 0.85))
+
+
+def _paint_loop(ctx: PaintContext, state: OverlayState) -> None:
+    if state.loop is None:
+        return
+    left, right = (ctx.x(f) for f in state.loop)
+    bottom, accent = state.ruler_height, ctx.theme.accent
+    ctx.painter.fillRect(QRectF(left, bottom - LOOP_PX, max(right - left, 2.0), LOOP_PX), accent)
+    for x in (left, right - 2 * ctx.hair):
+        ctx.painter.fillRect(QRectF(x, bottom - 11, 2 * ctx.hair, 11), accent)
+
+
+def _paint_touched(ctx: PaintContext, state: OverlayState) -> None:
+    """Outline the note under the pointer."""
+    if state.touched is None:
+        return
+    lane, hit = state.touched
+    placed = next((p for p in state.placed if p.lane is lane), None)
+    if placed is None or hit.place is None or not isinstance(lane, NoteItem) or lane.content.layout is None:
+        return
+    layout, places, painter = lane.content.layout, np.array([hit.place]), ctx.painter
+    top = placed.top + state.lanes_offset + float(lane.note_tops(layout, places, placed.height)[0])
+    tall = float(lane.note_heights(layout, places, placed.height)[0])
+    left, right = max(ctx.x(hit.start_frame), ctx.left - 50), min(ctx.x(hit.end_frame), state.width + 50)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    painter.setPen(QPen(ctx.theme.text, 1.2))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(QRectF(left - 1, top - 1, max(right - left, 3) + 2, tall + 2), 3, 3)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def _paint_notices(ctx: PaintContext, state: OverlayState) -> None:
+    """Paint what lanes have to say, at their top left, where scrolling does not take it away."""
+    painter = ctx.painter
+    metrics = QFontMetricsF(painter.font())
+    for placed in state.placed:
+        text = placed.lane.notice(ctx.frames_per_column)
+        y = placed.top + state.lanes_offset
+        tall = min(metrics.height() + 8, placed.height - 2)
+        y += min(8.0, (placed.height - tall) / 2)
+        if not text or y < state.ruler_height:
+            continue
+        rect = QRectF(ctx.left + 14, y, metrics.horizontalAdvance(text) + 18, tall)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        painter.setPen(QPen(canvas.theme.text, 1.2))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(QRectF(left - 1, top - 1, max(right - left, 3) + 2, tall + 2), 3, 3)
+        painter.setPen(QPen(translucent(ctx.theme.warning, 0.8), 1))
+        painter.setBrush(translucent(ctx.theme.ground, 0.92))
+        painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setPen(ctx.theme.text)
+        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
 
-    def _paint_notices(self, painter: QPainter) -> None:
-        """Paint what lanes have to say, at their top left, where scrolling does not take it away."""
-        canvas = self._canvas
-        metrics = QFontMetricsF(painter.font())
-        for placed in canvas.placed:
-            text = placed.lane.notice(canvas.axis.frames_per_px / canvas.devicePixelRatioF())
-            if not text:
-                continue
-            y = placed.top + canvas.lanes_offset
-            tall = min(metrics.height() + 8, placed.height - 2)
-            rect = QRectF(self._left + 14, y + min(8.0, (placed.height - tall) / 2), 0, tall)
-            rect.setWidth(metrics.horizontalAdvance(text) + 18)
-            if rect.top() < canvas.ruler_height:
-                continue
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-            painter.setPen(QPen(translucent(canvas.theme.warning, 0.8), 1))
-            painter.setBrush(translucent(canvas.theme.ground, 0.92))
-            painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-            painter.setPen(canvas.theme.text)
-            painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
 
-    def _paint_playhead(self, painter: QPainter) -> None:
-        canvas = self._canvas
-        if canvas.playhead_frame is None:
-            return
-        top, hair = canvas.ruler_height, canvas.hair
-        x = canvas.snap(canvas.x_of(canvas.playhead_frame))
-        painter.fillRect(QRectF(x, top - 2, hair, canvas.height() - top + 2), canvas.theme.playhead)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(canvas.theme.playhead)
-        tip = QPointF(x + hair / 2, top - 1)
-        painter.drawPolygon(QPolygonF([tip + QPointF(-5.5, -8), tip + QPointF(5.5, -8), tip]))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-
-    def _paint_focus(self, painter: QPainter) -> None:
-        """Frame the canvas; four thin fills, since outlining so large a rectangle takes milliseconds."""
-        wide, tall, hair = self._canvas.width(), self._canvas.height(), self._canvas.hair
-        color = translucent(self._canvas.theme.accent, 0.75)
-        for rect in (
-            (0, 0, wide, hair),
-            (0, tall - hair, wide, hair),
-            (0, 0, hair, tall),
-            (wide - hair, 0, hair, tall),
-        ):
-            painter.fillRect(QRectF(*rect), color)
+def _paint_playhead(ctx: PaintContext, state: OverlayState) -> None:
+    if state.playhead_frame is None:
+        return
+    painter, x = ctx.painter, ctx.x(state.playhead_frame)
+    ctx.vertical(x, state.ruler_height - 2, state.height, ctx.theme.playhead)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ctx.theme.playhead)
+    tip = QPointF(x + ctx.hair / 2, state.ruler_height - 1)
+    painter.drawPolygon(QPolygonF([tip + QPointF(-5.5, -8), tip + QPointF(5.5, -8), tip]))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)

@@ -6,33 +6,24 @@ sight. Playhead, selection and what is touched are painted over it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from scoresep.qt.timeline.content import TimelineContent
-from scoresep.qt.timeline.lane import Hit, Lane
+from scoresep.qt.timeline.lane import Hit, Lane, PlacedLane
 from scoresep.qt.timeline.note_item import NoteItem
-from scoresep.qt.timeline.overlay import Overlay
+from scoresep.qt.timeline.overlay import OverlayState, paint_overlay
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.ruler_item import ROW_PX, RulerItem
 from scoresep.qt.timeline.segment_item import PartItem, SegmentItem
-from scoresep.qt.timeline.theme import Theme, small_font
+from scoresep.qt.timeline.theme import Theme, small_font, translucent
 from scoresep.qt.timeline.time_axis import TimeAxis
 from scoresep.qt.timeline.waveform_item import WaveformItem
 
 HEADER_PX = 128.0
-
-
-@dataclass(frozen=True)
-class PlacedLane:
-    """A lane with its place, counted from the top of all lanes (below the ruler, before scrolling)."""
-
-    lane: Lane
-    top: float
-    height: float
 
 
 def lanes_of(content: TimelineContent) -> list[Lane]:
@@ -71,7 +62,6 @@ class TimelineCanvas(QWidget):
         self.touched: tuple[Lane, Hit] | None = None
         self.height_scale = 1.0
         self._ruler = RulerItem(content)
-        self._overlay = Overlay(self, HEADER_PX)
         self._placed: list[PlacedLane] = []
         self._scroll_y = 0.0
         self._backing: QPixmap | None = None
@@ -166,17 +156,6 @@ class TimelineCanvas(QWidget):
         """Convert a frame to the widget's x."""
         return HEADER_PX + self.axis.frame_to_x(frame)
 
-    def snap(self, x: float) -> float:
-        """Move a coordinate to the edge of a device pixel."""
-        ratio = self.devicePixelRatioF()
-        return round(x * ratio) / ratio
-
-    @property
-    def hair(self) -> float:
-        """Width of the thinnest line: a whole number of device pixels, about one logical pixel."""
-        ratio = self.devicePixelRatioF()
-        return max(round(ratio), 1) / ratio
-
     @property
     def lanes_offset(self) -> float:
         """The widget's y of the top of all lanes."""
@@ -186,10 +165,6 @@ class TimelineCanvas(QWidget):
     def placed(self) -> tuple[PlacedLane, ...]:
         """All lanes with their places."""
         return tuple(self._placed)
-
-    def place_of(self, lane: Lane) -> PlacedLane | None:
-        """Return the place of a lane."""
-        return next((p for p in self._placed if p.lane is lane), None)
 
     def lane_at(self, y: float) -> PlacedLane | None:
         """Return the lane at the widget's y; None in the ruler and below the last."""
@@ -223,8 +198,31 @@ class TimelineCanvas(QWidget):
         painter = QPainter(self)
         painter.setClipRect(event.rect())
         painter.drawPixmap(0, 0, self._backing)
-        self._overlay.paint(painter)
+        painter.setFont(small_font(self.font()))
+        paint_overlay(self.context(painter, HEADER_PX, float(self.width())), self._overlay_state())
+        if self.hasFocus():
+            self._paint_focus(painter)
         painter.end()
+
+    def _overlay_state(self) -> OverlayState:
+        return OverlayState(
+            float(self.width()),
+            float(self.height()),
+            self.ruler_height,
+            self.lanes_offset,
+            tuple(self._placed),
+            self.playhead_frame,
+            self.selection,
+            self.loop,
+            self.touched,
+        )
+
+    def _paint_focus(self, painter: QPainter) -> None:
+        """Frame the canvas; four thin fills, since outlining so large a rectangle takes milliseconds."""
+        wide, tall = self.width(), self.height()
+        painter.setClipping(False)
+        for rect in ((0, 0, wide, 1), (0, tall - 1, wide, 1), (0, 0, 1, tall), (wide - 1, 0, 1, tall)):
+            painter.fillRect(QRectF(*rect), translucent(self.theme.accent, 0.75))
 
     def _bring_up_to_date(self) -> None:
         ratio = self.devicePixelRatioF()
