@@ -12,7 +12,17 @@ from PySide6.QtWidgets import QDial, QDoubleSpinBox, QSizePolicy, QSlider, QWidg
 
 from scoresep.playback.mixing import CLOSED_GAIN_DB, MAX_GAIN_DB
 from scoresep.qt.buttons import draw_focus_ring
-from scoresep.qt.theme import LEVEL_CLIP, LEVEL_HIGH, LEVEL_LOW, digits_font, em, faint_color, is_dark, line_color
+from scoresep.qt.theme import (
+    LEVEL_CLIP,
+    LEVEL_HIGH,
+    LEVEL_LOW,
+    digits_font,
+    em,
+    faint_color,
+    hover_color,
+    is_dark,
+    line_color,
+)
 from scoresep.qt.timeline.theme import blend
 
 # Position on the fader as a power law of the factor: fine steps around 0 dB, coarse ones below.
@@ -345,7 +355,8 @@ class PanKnob(QDial):
             rect.moveCenter(QRectF(self.rect()).center())
             arc = rect.adjusted(side * 0.16, side * 0.16, -side * 0.16, -side * 0.16)
             width = max(side * 0.1, 1.5)
-            painter.setPen(QPen(line_color(palette), width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            track = hover_color(palette, 0.26)
+            painter.setPen(QPen(track, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
             painter.drawArc(arc, -45 * 16, 270 * 16)
             angle = -135.0 * self.value() / 100  # from the top; Qt counts against the clock
             color = (

@@ -123,7 +123,9 @@ class MainWindow(QMainWindow):
         self.resize(self.sizeHint())
 
     def sizeHint(self) -> QSize:
-        return QSize(em(self, 84), em(self, 52))
+        """Return a size that leaves some of the screen free and does not sprawl on a large one."""
+        room = self.screen().availableSize() * 0.86
+        return QSize(min(em(self, 104), room.width()), min(em(self, 64), room.height()))
 
     def _connect(self) -> None:
         session, documents, view = self.session, self.documents, self.timeline
