@@ -24,6 +24,14 @@ from scoresep.qt.timeline.theme import blend
 PRESS_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
+def keeps_key(event: QEvent, keys: tuple[Qt.Key, ...] = PRESS_KEYS) -> bool:
+    """Keep a key from the shortcuts of the window, where the widget that has the focus uses it itself."""
+    if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() in keys:
+        event.accept()
+        return True
+    return False
+
+
 def draw_focus_ring(painter: QPainter, widget: QWidget, radius: float) -> None:
     """Draw where the keyboard is, inside the widget's edge."""
     color = widget.palette().color(QPalette.ColorRole.Highlight)
@@ -62,10 +70,8 @@ class FlatButton(QToolButton):
         self.setToolTip(name)
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() in PRESS_KEYS:
-            event.accept()  # Space plays wherever the keyboard is, so Enter is what presses a button
-            return True
-        return super().event(event)
+        # Space plays wherever the keyboard is, so Enter is what presses a button
+        return keeps_key(event) or super().event(event)
 
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)

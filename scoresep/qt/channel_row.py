@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from scoresep.model.colors import legible
 from scoresep.model.project import ChannelStrip
 from scoresep.playback.mixing import TrackKey
-from scoresep.qt.buttons import FlatButton, LetterButton, TextButton, draw_focus_ring
+from scoresep.qt.buttons import PRESS_KEYS, FlatButton, LetterButton, TextButton, draw_focus_ring, keeps_key
 from scoresep.qt.faders import Fader, GainField, PanKnob
 from scoresep.qt.theme import MUTE_COLOR, SOLO_COLOR, em, hover_color, line_color, sized_font
 
@@ -115,6 +115,9 @@ class NameEdit(QLineEdit):
         else:
             self.setText(self._name)
         self.setCursorPosition(0)
+
+    def event(self, event: QEvent) -> bool:
+        return keeps_key(event, (*PRESS_KEYS, Qt.Key.Key_Escape)) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen, QValidator, QWheelEvent
 from PySide6.QtWidgets import QDial, QDoubleSpinBox, QSizePolicy, QSlider, QWidget
 
 from scoresep.playback.mixing import CLOSED_GAIN_DB, MAX_GAIN_DB
-from scoresep.qt.buttons import draw_focus_ring
+from scoresep.qt.buttons import draw_focus_ring, keeps_key
 from scoresep.qt.theme import (
     LEVEL_CLIP,
     LEVEL_HIGH,
@@ -253,6 +253,9 @@ class GainField(QDoubleSpinBox):
         palette.setColor(QPalette.ColorRole.Base, QColor(0, 0, 0, 0))
         self.setPalette(palette)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def event(self, event: QEvent) -> bool:
+        return keeps_key(event) or super().event(event)
 
     def set_gain_db(self, gain_db: float) -> None:
         """Show a gain without telling anybody."""
