@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.engines.alignment.coarse_path import find_coarse_path, find_transposition
+from scoresep.engines.alignment.coarse_path import Search, find_coarse_path, find_transposition
 from scoresep.engines.alignment.confidence import belonging, note_confidence
-from scoresep.engines.alignment.event_moments import Situation, covered_events, event_moments
+from scoresep.engines.alignment.event_moments import Situation, event_moments, first_moments
 from scoresep.engines.alignment.note_patches import HeardLevels, heard_levels
 from scoresep.engines.alignment.note_times import NoteGuess, offsets_s
 from scoresep.engines.alignment.options import AlignmentOptions
-from scoresep.engines.alignment.score_events import ScoreEvents, score_events
+from scoresep.engines.alignment.presence import absent_notes
+from scoresep.engines.alignment.score_events import score_events
 from scoresep.engines.alignment.similarity import heard_vectors
 from scoresep.engines.features import ONSET_SCALE, TONAL_SCALE, estimate_tuning_cents, pitch_spectra, reference_power
 from scoresep.errors import AlignmentError
@@ -72,16 +73,17 @@ def align(source: SampleSource, unfolded: UnfoldedScore, options: AlignmentOptio
     progress.update(0.4, "Finding the score in the recording")
     events = score_events(unfolded, options)
     fixed_s = tuple((q, frame_to_second(f, source.sample_rate)) for q, f in options.fixed_points)
-    semitones = 0
+    search, semitones = Search(unfolded, events, heard.tonal, TONAL_SCALE), 0
     if options.finds_transposition:
         highest = options.highest_transposition_semitones
-        semitones, _ = find_transposition(unfolded, events, heard.tonal, TONAL_SCALE, highest)
-    path = find_coarse_path(unfolded, events, heard.tonal, TONAL_SCALE, semitones, fixed_s, progress.part(0.5, 0.6))
+        semitones, _ = find_transposition(search, highest)
+    path = find_coarse_path(search, semitones, fixed_s, progress.part(0.5, 0.6))
     progress.update(0.6, "Finding every note")
-    covered = covered_events(events, path)
-    situation = Situation(unfolded, events, covered, semitones, fixed_s, heard.duration_s)
-    event_s, guess = event_moments(situation, heard.tonal, heard.levels, path, progress.part(0.6, 1.0))
-    return _result(source, situation, event_s, guess, tuning_cents, heard)
+    covered, event_s = first_moments(events, path, heard.duration_s)
+    at = Situation(unfolded, events, covered, semitones, fixed_s, heard.duration_s)
+    present, event_s, guess = event_moments(at, event_s, heard.tonal, heard.levels, progress.part(0.6, 1.0))
+    event_s = event_s[present.start - covered.start : present.stop - covered.start]
+    return _result(source, replace(at, covered=present), event_s, guess, tuning_cents, heard)
 
 
 def listen(source: SampleSource, tuning_cents: float, progress: Progress) -> Heard:
@@ -117,7 +119,11 @@ def _result(
         here = np.abs(notes.onset_quarter - quarter) < 1e-3
         onset_s[here] = second
         is_fixed |= here
-    is_present = at.is_covered & (onset_s >= 0) & (onset_s < heard.duration_s)
+    is_left_out = np.zeros(len(notes), np.bool_)
+    sought = np.flatnonzero(at.is_covered & ~notes.is_grace & ~is_fixed)
+    absence = absent_notes(notes.part_index[sought], at.events.event_of_note[sought], guess.absence[sought])
+    is_left_out[sought] = absence > 0.5
+    is_present = at.is_covered & (onset_s >= 0) & (onset_s < heard.duration_s) & ~is_left_out
     offset_s = offsets_s(notes, onset_s, note_s, end_s)
     confidence = note_confidence(at.unfolded, at.events, heard.tonal, TONAL_SCALE, at.semitones, onset_s)
     confidence = np.where(is_fixed, 1.0, np.where(is_present, confidence, 0.0))

@@ -1,4 +1,4 @@
-"""The first, coarse way through recording and score: which part of the score is heard when, found without any prior knowledge.
+"""The first, coarse way through recording and score: which part of the score is heard when, nothing known before.
 
 A hidden Markov model walks through the score while the recording goes by. It may start and end anywhere in both, at a
 price, so that silence, noise and speech at either end and a recording of a part of the score do no harm.
@@ -68,12 +68,29 @@ class _Grid:
         low, high = self.allowed[start:stop, :1], self.allowed[start:stop, 1:]
         if (low > 0).any() or (high < len(cells)).any():
             evidence[(cells < low) | (cells >= high)] = -1e6
-        return evidence
+        return np.asarray(evidence, np.float32)
 
 
-def find_transposition(
-    unfolded: UnfoldedScore, events: ScoreEvents, heard: NDArray[np.float32], scale: PitchScale, highest: int
-) -> tuple[int, NDArray[np.float64]]:
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A score and what is heard of a recording.
+
+    Attributes
+    ----------
+    unfolded : UnfoldedScore
+    events : ScoreEvents
+    heard : ndarray [shape=(frames, bins + 1)], float32
+        From `heard_vectors`, at the rate of `scale`.
+    scale : PitchScale
+    """
+
+    unfolded: UnfoldedScore
+    events: ScoreEvents
+    heard: NDArray[np.float32]
+    scale: PitchScale
+
+
+def find_transposition(search: Search, highest: int) -> tuple[int, NDArray[np.float64]]:
     """Find by how many semitones the recording sounds above the score.
 
     Returns
@@ -83,58 +100,40 @@ def find_transposition(
         The value of the best path for every transposition from -highest on.
     """
     shifts = np.arange(-highest, highest + 1)
-    values = np.array(
-        [_best_value(_grid(unfolded, events, heard, scale, int(k), (), MOST_CELLS_TRANSPOSING)) for k in shifts]
-    )
+    grids = (_grid(search, int(k), (), MOST_CELLS_TRANSPOSING) for k in shifts)
+    values = np.array([_walk(grid, Progress())[1] for grid in grids])
     return int(shifts[np.argmax(values - 1e-3 * np.abs(shifts))]), values
 
 
-def find_coarse_path(  # noqa: PLR0913
-    unfolded: UnfoldedScore,
-    events: ScoreEvents,
-    heard: NDArray[np.float32],
-    scale: PitchScale,
-    semitones: int,
-    fixed_points_s: tuple[tuple[float, float], ...],
-    progress: Progress,
+def find_coarse_path(
+    search: Search, semitones: int, fixed_points_s: tuple[tuple[float, float], ...], progress: Progress
 ) -> CoarsePath:
     """Find the best way through the whole recording and the whole score.
 
     Parameters
     ----------
-    unfolded : UnfoldedScore
-    events : ScoreEvents
-    heard : ndarray [shape=(frames, bins + 1)], float32
-        From `heard_vectors`, at the rate of `scale`.
-    scale : PitchScale
+    search : Search
     semitones : int
         How far the recording sounds above the score.
     fixed_points_s : tuple of (quarter, second)
         Through which the path must lead.
     progress : Progress
     """
-    grid = _grid(unfolded, events, heard, scale, semitones, fixed_points_s, MOST_CELLS)
+    grid = _grid(search, semitones, fixed_points_s, MOST_CELLS)
     return _walk_back(grid, *_walk(grid, progress))
 
 
-def _grid(  # noqa: PLR0913
-    unfolded: UnfoldedScore,
-    events: ScoreEvents,
-    heard: NDArray[np.float32],
-    scale: PitchScale,
-    semitones: int,
-    fixed_points_s: tuple[tuple[float, float], ...],
-    most_cells: int,
-) -> _Grid:
+def _grid(search: Search, semitones: int, fixed_points_s: tuple[tuple[float, float], ...], most_cells: int) -> _Grid:
+    events, scale = search.events, search.scale
     first_s, last_s = float(events.nominal_s[0]), float(events.nominal_s[-1])
     factor = 5
-    while (len(heard) / factor) * ((last_s - first_s) * scale.frame_rate_hz / factor) > most_cells:
+    while (len(search.heard) / factor) * ((last_s - first_s) * scale.frame_rate_hz / factor) > most_cells:
         factor *= 2
     frame_s = factor / scale.frame_rate_hz
     cells = max(int(np.ceil((last_s - first_s) / frame_s)), 2)
     cell_quarter = np.interp(np.linspace(first_s, last_s, cells + 1), events.nominal_s, events.borders_quarter)
-    expected = expected_vectors(expected_spectra(unfolded, cell_quarter, harmonic_profiles(scale, semitones)))
-    coarse = averaged(heard, factor)
+    expected = expected_vectors(expected_spectra(search.unfolded, cell_quarter, harmonic_profiles(scale, semitones)))
+    coarse = averaged(search.heard, factor)
     return _Grid(coarse, expected, cell_quarter, frame_s, _allowed(len(coarse), cell_quarter, frame_s, fixed_points_s))
 
 
@@ -166,7 +165,7 @@ def _ends(grid: _Grid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return start, end
 
 
-def _walk(grid: _Grid, progress: Progress) -> tuple[NDArray[np.uint8], NDArray[np.float32], float, int, int]:
+def _walk(grid: _Grid, progress: Progress) -> tuple[NDArray[np.uint8], float, int, int]:
     """Walk through all frames; return the step back from everywhere, and value and place of the best end."""
     frames, cells = len(grid.heard), len(grid.expected)
     backward = np.empty((frames, cells), np.uint8)
@@ -185,7 +184,7 @@ def _walk(grid: _Grid, progress: Progress) -> tuple[NDArray[np.uint8], NDArray[n
             total = float(value[at] + end_cost[at]) + outside[-1] - outside[frame + 1]
             if total > best:
                 best, best_frame, best_cell = total, frame, at
-    return backward, value, best, best_frame, best_cell
+    return backward, best, best_frame, best_cell
 
 
 def _step(value: NDArray[np.float32], fresh: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -204,13 +203,7 @@ def _step(value: NDArray[np.float32], fresh: NDArray[np.float32]) -> tuple[NDArr
     return came, best
 
 
-def _best_value(grid: _Grid) -> float:
-    return _walk(grid, Progress())[2]
-
-
-def _walk_back(
-    grid: _Grid, backward: NDArray[np.uint8], value: NDArray[np.float32], best: float, frame: int, cell: int
-) -> CoarsePath:
+def _walk_back(grid: _Grid, backward: NDArray[np.uint8], best: float, frame: int, cell: int) -> CoarsePath:
     frames, cells = [frame], [cell]
     while backward[frame, cell] != 255 and frame > 0:
         cell -= int(backward[frame, cell])

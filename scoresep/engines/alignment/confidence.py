@@ -10,7 +10,7 @@ from scoresep.engines.features import PitchScale
 from scoresep.model.score import UnfoldedScore
 
 
-def note_confidence(  # noqa: PLR0913
+def note_confidence(
     unfolded: UnfoldedScore,
     events: ScoreEvents,
     heard: NDArray[np.float32],

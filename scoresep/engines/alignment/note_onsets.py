@@ -1,4 +1,4 @@
-"""When notes begin: the judgement of the onset network on every note, gathered for events, and sharpened for single notes."""
+"""When notes begin: what the onset network says of every note, gathered for events, and sharpened for single notes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ CANDIDATE_OFFSETS_S = np.arange(-HALF_WIDTH, HALF_WIDTH + 1) * STEP_S
 TOGETHER_S = 0.018
 # What the network may be wrong about for reasons that it does not know of.
 DOUBT = 0.02
+# Share of absent notes among those that the network learned from.
+ABSENT_SHARE = 0.045
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,18 +72,22 @@ def event_evidence(judged: NoteJudgements, event_of_note: NDArray[np.int64], eve
     Returns
     -------
     evidence : ndarray [shape=(events, FRAMES)], float32
-        Logarithm of a probability, for moments `CANDIDATE_OFFSETS_S` from the middle.
+        For moments `CANDIDATE_OFFSETS_S` from the middle: logarithm of how much likelier it is that the event happens
+        there than that it does not happen at all.
     """
     blurred = gaussian_filter1d(judged.probability, TOGETHER_S / STEP_S, axis=1, mode="constant")
-    log_probability = np.log(blurred * (1 - DOUBT) + (judged.absence[:, None] + DOUBT) / FRAMES)
+    likelihood = blurred * (1 - DOUBT) * FRAMES + judged.absence[:, None] + DOUBT
+    log_ratio = np.log(likelihood / ((judged.absence[:, None] + DOUBT) / ABSENT_SHARE))
     evidence = np.zeros((events, FRAMES), np.float32)
-    np.add.at(evidence, event_of_note, log_probability)
+    np.add.at(evidence, event_of_note, log_ratio)
     size = np.maximum(np.bincount(event_of_note, minlength=events), 1)
     # Notes that sound together mislead together: ten of them are not ten independent witnesses.
     return np.asarray(evidence / size[:, None] ** 0.25, np.float32)
 
 
-def single_onsets_s(judged: NoteJudgements, event_s: NDArray[np.float64]) -> NDArray[np.float64]:
+def single_onsets_s(
+    judged: NoteJudgements, event_s: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Find the onset of every note near the moment of its event.
 
     Parameters
@@ -94,6 +100,8 @@ def single_onsets_s(judged: NoteJudgements, event_s: NDArray[np.float64]) -> NDA
     -------
     onset_s : ndarray [shape=(notes,)], float64
         Middle of the likeliest few hundredths of a second.
+    absence : ndarray [shape=(notes,)], float64
+        Logarithm of how much likelier all this is without than with the note.
     """
     frame_s = judged.middle_s[:, None] + CANDIDATE_OFFSETS_S
     near = np.exp(-0.5 * ((frame_s - event_s[:, None]) / TOGETHER_S) ** 2)
@@ -103,4 +111,6 @@ def single_onsets_s(judged: NoteJudgements, event_s: NDArray[np.float64]) -> NDA
     around = np.clip(best[:, None] + np.arange(-2, 3), 0, FRAMES - 1)
     weight = np.take_along_axis(posterior, around, axis=1) + 1e-30
     onset_s = (weight * np.take_along_axis(frame_s, around, axis=1)).sum(axis=1) / weight.sum(axis=1)
-    return np.asarray(np.where(posterior.max(axis=1) > 1e-12, onset_s, event_s))
+    likelihood = (judged.probability * near).sum(axis=1) / near.sum(axis=1) * FRAMES
+    absence = np.log((judged.absence + DOUBT * ABSENT_SHARE) / ABSENT_SHARE / (likelihood + judged.absence + DOUBT))
+    return np.asarray(np.where(posterior.max(axis=1) > 1e-12, onset_s, event_s)), absence

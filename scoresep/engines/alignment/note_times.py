@@ -18,7 +18,7 @@ class NoteGuess:
     ----------
     onset_s : ndarray [shape=(notes,)], float64
     absence : ndarray [shape=(notes,)], float64
-        Probability that the note is not there.
+        Logarithm of how much likelier all that is heard is without the note than with it.
     """
 
     onset_s: NDArray[np.float64]

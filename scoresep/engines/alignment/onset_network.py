@@ -1,7 +1,7 @@
 """A small network that says where in its patch a note begins, or that it does not.
 
-It is a stack of five convolutions over time with 22 000 weights, evaluated with numpy: `packaging/onset_network` tells how it
-was trained, on renderings of scores whose note times are known.
+It is a stack of convolutions over time with some 20 000 weights, evaluated with numpy. `packaging/onset_training` tells
+how it was trained, on renderings of scores whose note times are known.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class OnsetNetwork:
     kernels : tuple of ndarray [shape=(taps, channels in, channels out)], float32
         Of each convolution, with `biases` [shape=(channels out,)].
     heads : dict of str to ndarray
-        ``o1``, ``o2``: from the last layer to one value a frame; ``n1``, ``n2``: to the value of "no onset here". Each with a
-        bias under its name and ``b``.
+        ``o1``, ``o2``: from the last layer to one value a frame; ``n1``, ``n2``: to the value of "no onset here". Each
+        with a bias under its name and ``b``.
     """
 
     mean: NDArray[np.float32]
@@ -62,7 +62,7 @@ class OnsetNetwork:
 
     def _scores(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         notes = len(patches)
-        # All patches stand one after the other with silence between them, so that a convolution is a few large products.
+        # All patches stand one after the other with silence between, so that a convolution is a few large products.
         hidden = np.zeros((notes, FRAMES + 2 * MARGIN, patches.shape[2]), np.float32)
         inner = slice(MARGIN, MARGIN + FRAMES)
         hidden[:, inner] = (patches - self.mean) * self.scale

@@ -35,7 +35,7 @@ def expected_vectors(power: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _peaky(values: NDArray[np.float32], width: int = 9) -> NDArray[np.float32]:
-    """Take off the mean over the neighbouring semitones, and what is then below zero: noise and colour go, tones stay."""
+    """Take off the mean over the neighbouring semitones and what is then below zero: noise goes, tones stay."""
     sums = np.cumsum(np.pad(values, ((0, 0), (width // 2 + 1, width // 2)), mode="edge"), axis=1, dtype=np.float32)
     return np.maximum(values - (sums[:, width:] - sums[:, :-width]) / width, 0)
 
@@ -47,7 +47,7 @@ def _with_silence(values: NDArray[np.float32], silence: NDArray[np.float32]) -> 
 
 
 def averaged(vectors: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Average `factor` neighbouring frames and bring the means back to length 1, shape (ceil(frames / factor), columns)."""
+    """Average `factor` neighbouring frames to unit vectors, shape (ceil(frames / factor), columns)."""
     if factor == 1:
         return vectors
     padded = np.pad(vectors, ((0, -len(vectors) % factor), (0, 0)), mode="edge")

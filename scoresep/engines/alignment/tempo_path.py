@@ -1,8 +1,8 @@
 """The best moments of all events together: what is heard, weighed against a tempo that flows.
 
-A hidden Markov model whose state is the moment of an event and the tempo at it, as in tempo tracking by bar pointers. Tempo
-may change a little from event to event; a moment may lie a little off the tempo; and at a price anything may happen
-(fermatas, breaths, cuts).
+A hidden Markov model whose state is the moment of an event and the tempo at it, as in tempo tracking by bar pointers.
+Tempo may change a little from event to event; a moment may lie a little off the tempo; and at a price anything may
+happen (fermatas, breaths, cuts).
 
 References
 ----------
@@ -39,6 +39,8 @@ class TempoModel:
         Common deviation of the time between two events from the tempo: in seconds, and as a share.
     break_cost : float
         Of a time between two events that no tempo explains.
+    inner_end_cost : float
+        Of a recording that begins or ends with another event than the first or last given.
     """
 
     ratio: float = 1.05
@@ -48,6 +50,7 @@ class TempoModel:
     deviation_s: float = 0.008
     deviation: float = 0.025
     break_cost: float = 9.0
+    inner_end_cost: float = 4.0
 
 
 def flowing_gaps_s(
@@ -77,59 +80,96 @@ def flowing_gaps_s(
     return np.asarray(np.diff(nominal_s) / np.interp(centre_s, grid, smooth))
 
 
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Moments at which events may happen.
+
+    Attributes
+    ----------
+    first_step : ndarray [shape=(events,)], int64
+        Time of the first candidate of each event, in steps; the others follow step by step.
+    evidence : ndarray [shape=(events, candidates)], float32
+        For each candidate; below 0 where it is likelier that the event is not there at all.
+    step_s : float
+        Length of a step in seconds.
+    """
+
+    first_step: NDArray[np.int64]
+    evidence: NDArray[np.float32]
+    step_s: float
+
+
 def best_moments(
-    first_step: NDArray[np.int64], evidence: NDArray[np.float32], gap_steps: NDArray[np.float64], tempo: TempoModel, step_s: float
-) -> NDArray[np.int64]:
+    among: Candidates, gap_s: NDArray[np.float64], tempo: TempoModel, kept: slice | None = None
+) -> tuple[NDArray[np.int64], slice]:
     """Choose one candidate for every event, the best of all rising choices.
 
     Parameters
     ----------
-    first_step : ndarray [shape=(events,)], int64
-        Time of the first candidate of each event, in steps.
-    evidence : ndarray [shape=(events, candidates)], float32
-        For each candidate; the candidates of an event follow each other by one step.
-    gap_steps : ndarray [shape=(events - 1,)], float64
-        Times between events at the tempo around, in steps.
+    among : Candidates
+    gap_s : ndarray [shape=(events - 1,)], float64
+        Times between events at the tempo around.
     tempo : TempoModel
-    step_s : float
-        Length of a step in seconds.
+    kept : slice, optional
+        Events that must be there; all by default. Of those before and after, as many are left out as is best.
 
     Returns
     -------
     choice : ndarray [shape=(events,)], int64
+        Index of the candidate; for events that are left out 0.
+    present : slice
+        The events that are there.
     """
+    evidence = among.evidence
     events, candidates = evidence.shape
+    kept = slice(0, events) if kept is None else kept
     offsets = np.arange(-tempo.reach, tempo.reach + 1)
-    factors = tempo.ratio ** offsets.astype(np.float64)
     away = (tempo.away_cost * np.abs(offsets)).astype(np.float32)[:, None]
     value = evidence[0] - away
-    origin = np.arange(len(offsets) * candidates, dtype=np.int32).reshape(len(offsets), candidates)
-    backward = np.zeros((events, len(offsets), candidates), np.int16 if origin.size < 32_000 else np.int32)
-    for j in range(1, events):
-        gap = float(gap_steps[j - 1])
-        drift = int(first_step[j] - first_step[j - 1])
-        changed, source = _tempo_changes(value, origin, tempo.change_cost / np.sqrt(max(gap * step_s, 0.05)))
-        changed, source = _deviations(changed, source, np.hypot(tempo.deviation_s / step_s, tempo.deviation * gap))
-        best = np.full_like(value, IMPOSSIBLE)
-        came = np.zeros_like(origin)
-        for row, factor in enumerate(factors):
-            _shift(changed[row], source[row], max(round(gap * factor), 1) - drift, best[row], came[row])
-        broken, broken_source = _breaks(value, origin, drift)
-        better = broken - np.float32(tempo.break_cost) > best
-        best = np.where(better, broken - np.float32(tempo.break_cost), best)
-        backward[j] = np.where(better, broken_source, came)
-        value = best + evidence[j] - away
-    choice = np.empty(events, np.int64)
-    at = int(value.argmax())
-    for j in range(events - 1, -1, -1):
+    origin = np.arange(len(offsets) * candidates, dtype=np.int16).reshape(len(offsets), candidates)
+    backward = np.full((events, len(offsets), candidates), -1, np.int16)
+    best_total, best_at, best_event = np.float32(-np.inf), 0, 0
+    for j in range(events):
+        if j:
+            came, value = _advanced(value, origin, gap_s[j - 1] / among.step_s, among, j, tempo)
+            if j <= kept.start:  # the recording may begin here
+                fresh = value < -np.float32(tempo.inner_end_cost)
+                value, came = np.where(fresh, -np.float32(tempo.inner_end_cost), value), np.where(fresh, -1, came)
+            backward[j] = came
+            value = value + evidence[j] - away
+        total = value.max() - (tempo.inner_end_cost if j < events - 1 else 0)
+        if j >= kept.stop - 1 and total > best_total:
+            best_total, best_at, best_event = total, int(value.argmax()), j
+    choice, at, j = np.zeros(events, np.int64), best_at, best_event
+    while at >= 0:
         choice[j] = at % candidates
         at = int(backward[j].ravel()[at])
-    return choice
+        j -= 1
+    return choice, slice(j + 1, best_event + 1)
+
+
+def _advanced(
+    value: NDArray[np.float32], origin: NDArray[np.int16], gap: float, among: Candidates, j: int, tempo: TempoModel
+) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Go from event j - 1 to event j: for every state the best one before it, and its value."""
+    drift = int(among.first_step[j] - among.first_step[j - 1])
+    cost = tempo.change_cost / np.sqrt(max(gap * among.step_s, 0.05))
+    changed, source = _tempo_changes(value, origin, cost)
+    width = np.hypot(tempo.deviation_s / among.step_s, tempo.deviation * gap)
+    changed, source = _deviations(changed, source, width)
+    best = np.full_like(value, IMPOSSIBLE)
+    came = np.zeros_like(origin)
+    for row, step in enumerate(range(-tempo.reach, tempo.reach + 1)):
+        _shift(changed[row], source[row], max(round(gap * tempo.ratio**step), 1) - drift, best[row], came[row])
+    broken, broken_source = _breaks(value, origin, drift)
+    broken = broken - np.float32(tempo.break_cost)
+    better = broken > best
+    return np.where(better, broken_source, came), np.where(better, broken, best)
 
 
 def _tempo_changes(
-    value: NDArray[np.float32], origin: NDArray[np.int32], cost: float
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    value: NDArray[np.float32], origin: NDArray[np.int16], cost: float
+) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
     """Let the tempo change by up to three steps."""
     best, source = value.copy(), origin.copy()
     for k in (1, 2, 3):
@@ -142,8 +182,8 @@ def _tempo_changes(
 
 
 def _deviations(
-    value: NDArray[np.float32], origin: NDArray[np.int32], width: float
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    value: NDArray[np.float32], origin: NDArray[np.int16], width: float
+) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
     """Let moments deviate from the tempo, commonly by `width` steps."""
     best, source = value.copy(), origin.copy()
     for k in range(1, min(int(np.ceil(2.5 * width)), MOST_DEVIATION_STEPS, value.shape[1] - 1) + 1):
@@ -157,7 +197,7 @@ def _deviations(
 
 
 def _shift(
-    value: NDArray[np.float32], source: NDArray[np.int32], by: int, best: NDArray[np.float32], came: NDArray[np.int32]
+    value: NDArray[np.float32], source: NDArray[np.int16], by: int, best: NDArray[np.float32], came: NDArray[np.int16]
 ) -> None:
     """Write values and where they come from `by` candidates later."""
     count = len(value)
@@ -168,8 +208,8 @@ def _shift(
 
 
 def _breaks(
-    value: NDArray[np.float32], origin: NDArray[np.int32], drift: int
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    value: NDArray[np.float32], origin: NDArray[np.int16], drift: int
+) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
     """Return the best way to come to every candidate with any time between the events, at any tempo after it."""
     rows, candidates = value.shape
     row = value.argmax(axis=0)
