@@ -24,10 +24,13 @@ class FitAxis:
         The lowest bins, taken as they are.
     in_band : Tensor [shape=(bins - kept, bands)], float32
         1 where a further bin lies in a band. As a matrix, because adding up by index is not repeatable on a GPU.
+    of_bin : Tensor [shape=(bins,)], int64
+        Where every bin stands on the axis.
     """
 
     kept: int
     in_band: Tensor
+    of_bin: Tensor
 
     @property
     def size(self) -> int:
@@ -40,13 +43,15 @@ class FitAxis:
 
     def expand(self, values: Tensor) -> Tensor:
         """Give every bin the value of its band; shape (..., size) to (..., bins)."""
-        return torch.cat([values[..., : self.kept], values[..., self.kept :] @ self.in_band.T], -1)
+        return values[..., self.of_bin]
 
 
 def fit_axis(bins: int, bin_hz: float, limit_hz: float, device: torch.device) -> FitAxis:
-    """Return an axis with every bin up to `limit_hz` and bands of a twelfth of an octave above."""
+    """Return an axis with every bin up to `limit_hz`, and bands above that are as wide in proportion."""
     kept = min(bins, max(1, round(limit_hz / bin_hz)))
     above = np.arange(kept, bins)
-    band = np.floor(12 * np.log2(above / kept)).astype(np.int64)
-    in_band = (band[:, None] == np.unique(band)).astype(np.float32)
-    return FitAxis(kept, torch.from_numpy(in_band).to(device))
+    band = np.floor(np.log(above / kept) / np.log1p(1.0 / kept)).astype(np.int64)
+    used, index = np.unique(band, return_inverse=True)
+    in_band = (index[:, None] == np.arange(len(used))).astype(np.float32)
+    of_bin = np.concatenate([np.arange(kept), kept + index])
+    return FitAxis(kept, torch.from_numpy(in_band).to(device), torch.from_numpy(of_bin).to(device))

@@ -124,10 +124,14 @@ class Dictionary:
         self.stem = torch.from_numpy(rows.stem).to(device)
         shift = 2.0 ** (np.array(settings.shifts_cents) / 1200.0)
         self._atoms = make_atoms((rows.pitches.f0_hz[:, None] * shift).reshape(-1), grid, device)
+        self._axis_atoms = self._atoms.on(self.axis)
         self._neighbours = neighbour_weights(rows.pitches, device)
         self._bumps = band_bumps(grid.bins, grid.bin_hz, settings.attack_bands, device)
         self._gain_bumps = band_bumps(grid.bins, grid.bin_hz, settings.gain_bands, device)
         self._residual = _unit_sum(band_bumps(grid.bins, grid.bin_hz, settings.residual_bands, device))
+        self._axis_bumps, self._axis_gain_bumps, self._axis_residual = (
+            self.axis.reduce(x) for x in (self._bumps, self._gain_bumps, self._residual)
+        )
         self._bins_of_axis = self.axis.reduce(torch.ones(grid.bins, device=device))
         self.partials = self._first_partials()
         self.bands = torch.ones(2 * rows.stem_count, settings.attack_bands, device=device)
@@ -151,18 +155,20 @@ class Dictionary:
 
     def spectra(self, rows: Tensor) -> Tensor:
         """Return the spectra of some rows (ascending) on the whole grid, each adding up to 1; shape (rows, bins)."""
+        return self._spectra(rows, self._atoms, self._bumps, self._residual)
+
+    def reduced_spectra(self, rows: Tensor) -> Tensor:
+        """Return the spectra of some rows (ascending) on the axis of the fit, shape (rows, axis)."""
+        return self._spectra(rows, self._axis_atoms, self._axis_bumps, self._axis_residual)
+
+    def _spectra(self, rows: Tensor, atoms: Atoms, bumps: Tensor, residual: Tensor) -> Tensor:
         kinds = self.rows
         pitched = rows[rows < kinds.pitched.stop]
         broad = rows[(rows >= kinds.broad.start) & (rows < kinds.broad.stop)] - kinds.broad.start
-        residual = rows[rows >= kinds.residual.start] - kinds.residual.start
-        atoms = Atoms(self._atoms.bins[pitched], self._atoms.values[pitched])
+        others = rows[rows >= kinds.residual.start] - kinds.residual.start
         loudness = self.partials[pitched // kinds.shifts]
         return torch.cat(
-            [
-                atoms.spectra(loudness, self.grid.bins),
-                self.bands[broad] @ self._bumps,
-                self._residual[residual],
-            ]
+            [atoms.of(pitched).spectra(loudness, bumps.shape[1]), self.bands[broad] @ bumps, residual[others]]
         )
 
     def stem_gains(self) -> Tensor:
@@ -174,10 +180,6 @@ class Dictionary:
         """Return the gains on the axis of the fit, shape (stems + 1, channels, axis)."""
         return self.axis.reduce(self.stem_gains()) / self._bins_of_axis
 
-    def reduced_spectra(self, rows: Tensor) -> Tensor:
-        """Return the spectra of some rows on the axis of the fit, shape (rows, axis)."""
-        return self.axis.reduce(self.spectra(rows))
-
     def empty_statistics(self) -> Statistics:
         """Return statistics over no windows."""
         rows = len(self.rows)
@@ -185,31 +187,31 @@ class Dictionary:
             torch.zeros(self.channels, rows, self.axis.size, device=self.device), torch.zeros(rows, device=self.device)
         )
 
-    def learn(self, seen: Statistics) -> None:
+    def learn(self, seen: Statistics, sharing: float) -> None:
         """Take one step towards what was seen (the maximisation step of Kullback-Leibler NMF)."""
         gains = self.reduced_gains()[self.stem]
-        numerator = self.axis.expand((seen.ratio.transpose(0, 1) * gains).sum(1))
-        denominator = self.axis.expand(gains.sum(1) * seen.loudness[:, None])
-        self._learn_partials(numerator, denominator, seen)
+        numerator = (seen.ratio.transpose(0, 1) * gains).sum(1)
+        denominator = gains.sum(1) * seen.loudness[:, None]
+        self._learn_partials(numerator, denominator, seen, sharing)
         self._learn_bands(numerator, denominator)
         if self.channels > 1:
             self._learn_gains(seen)
 
-    def _learn_partials(self, numerator: Tensor, denominator: Tensor, seen: Statistics) -> None:
+    def _learn_partials(self, numerator: Tensor, denominator: Tensor, seen: Statistics, sharing: float) -> None:
         pitches, shifts = len(self.rows.pitches), self.rows.shifts
         if pitches == 0:
             return
         where = self.rows.pitched
-        above = self._atoms.project(numerator[where]).reshape(pitches, shifts, -1).sum(1)
-        below = self._atoms.project(denominator[where]).reshape(pitches, shifts, -1).sum(1)
+        above = self._axis_atoms.project(numerator[where]).reshape(pitches, shifts, -1).sum(1)
+        below = self._axis_atoms.project(denominator[where]).reshape(pitches, shifts, -1).sum(1)
         heard = self.partials * above
         shared = (self._neighbours @ heard) / (self._neighbours @ below + TINY)
-        trust = self.settings.sharing * self.channels * seen.loudness.sum() / max(seen.windows, 1)
+        trust = sharing * self.channels * seen.loudness.sum() / max(seen.windows, 1)
         self.partials = _unit_sum((heard + trust * shared) / (below + trust + TINY))
 
     def _learn_bands(self, numerator: Tensor, denominator: Tensor) -> None:
         where = self.rows.broad
-        above, below = numerator[where] @ self._bumps.T, denominator[where] @ self._bumps.T
+        above, below = numerator[where] @ self._axis_bumps.T, denominator[where] @ self._axis_bumps.T
         bands = self.bands * (above + TINY) / (below + TINY)
         self.bands = bands / ((bands @ self._bumps).sum(1, keepdim=True) + TINY)
 
@@ -218,7 +220,7 @@ class Dictionary:
         spectra, gains = self.reduced_spectra(rows), self.reduced_gains()[self.stem]
         heard = (seen.ratio.transpose(0, 1) * gains) * spectra[:, None]
         of_stem = (self.stem == torch.arange(self.rows.stem_count, device=self.device)[:, None]).float()
-        bumps = (self.axis.reduce(self._gain_bumps) / self._bins_of_axis).T
+        bumps = (self._axis_gain_bumps / self._bins_of_axis).T
         gains = torch.einsum("sr,rcf->scf", of_stem, heard) @ bumps + TINY
         self.gains = gains / gains.mean(1, keepdim=True)
 

@@ -126,7 +126,8 @@ def learn(source: SampleSource, dictionary: Dictionary, block_windows: int, prog
             fit_loudness(block, active, 1, progress.check)
             collect(block, active, seen)
         if turn >= FIXED_ROUNDS:
-            dictionary.learn(seen)
+            ease = turn / max(settings.learn_iterations - 1, 1)
+            dictionary.learn(seen, settings.sharing_first ** (1 - ease) * settings.sharing**ease)
 
 
 def learning_starts(dictionary: Dictionary, block_windows: int) -> list[int]:

@@ -33,24 +33,25 @@ class NmfSettings:
         What sounding at the limit of its tolerance costs a note, as a share of its loudness.
     residual_cost : float
         What the residual costs everywhere.
-    sharing : float
-        How many windows of mean loudness the opinion of neighbouring pitches counts for.
+    sharing_first, sharing : float
+        How many windows of mean loudness the opinion of neighbouring pitches counts for, at first and in the end.
     attack_bands, residual_bands, gain_bands : int
         Bands of attacks and unpitched notes, of the residual, and of a part's gains in the channels.
     tolerances : Tolerances
     """
 
     window_s: float = 0.186
-    shifts_cents: tuple[float, ...] = (-45.0, -30.0, -15.0, 0.0, 15.0, 30.0, 45.0)
-    full_resolution_hz: float = 6000.0
+    shifts_cents: tuple[float, ...] = tuple(float(c) for c in range(-70, 71, 10))
+    full_resolution_hz: float = 700.0
     learn_iterations: int = 30
     solve_iterations: int = 20
     learn_s: float = 600.0
-    block_windows: int = 256
-    mask_exponent: float = 2.0
-    far_cost: float = 2.0
+    block_windows: int = 64
+    mask_exponent: float = 1.5
+    far_cost: float = 1.0
     residual_cost: float = 0.3
-    sharing: float = 5.0
+    sharing_first: float = 200.0
+    sharing: float = 0.2
     attack_bands: int = 40
     residual_bands: int = 24
     gain_bands: int = 12

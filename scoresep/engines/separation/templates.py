@@ -1,8 +1,8 @@
 """What the notes of every part sound like: the dictionary, its parameters, and how they are learned.
 
 A pitched row is a sum of partials at multiples of its pitch, each with the shape of the window's main lobe (Hennequin
-et al. 2010); its parameters are the loudnesses of its partials. Rows of one part share what they know: the loudness of a
-partial is drawn to that of the same partial in neighbouring pitches, the more so the less the row was heard. Broadband
+et al. 2010); its parameters are the loudnesses of its partials. Rows of one part share what they know: the loudness of
+a partial is drawn to that of the same partial in neighbouring pitches, the more so the less the row was heard. Broadband
 rows (attacks, unpitched notes, the residual) are sums of overlapping bands.
 
 References
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scoresep.engines.separation.activity import Pitches
+from scoresep.engines.separation.axis import FitAxis
 from scoresep.engines.separation.grid import FrameGrid
 
 LOBE_BINS = 9  # bins that a partial reaches: the main lobe of the Hann window (4) and the first of its side lobes
@@ -45,10 +46,20 @@ class Atoms:
     bins: Tensor
     values: Tensor
 
+    def of(self, rows: Tensor) -> Atoms:
+        """Return those of some rows."""
+        return Atoms(self.bins[rows], self.values[rows])
+
+    def on(self, axis: FitAxis) -> Atoms:
+        """Return the same partials on the axis of the fit."""
+        return Atoms(axis.of_bin[self.bins], self.values)
+
     def spectra(self, loudness: Tensor, size: int) -> Tensor:
         """Return the spectra of rows with the given loudness of partials, shape (rows, size)."""
         result = loudness.new_zeros(loudness.shape[0], size)
-        for lobe in range(LOBE_BINS):  # within one step no bin is met twice, so that the sums are repeatable on a GPU
+        for lobe in range(
+            LOBE_BINS
+        ):  # partials lie too far apart to meet in one step, so that sums are repeatable on a GPU
             result.scatter_add_(1, self.bins[..., lobe], self.values[..., lobe] * loudness)
         return result
 
