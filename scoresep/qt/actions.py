@@ -131,7 +131,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
 )
 
 
-def make_actions(owner: QWidget, slots: dict[str, Callable[[], None]]) -> dict[str, QAction]:
+def make_actions(owner: QWidget, slots: dict[str, Callable[[], object]]) -> dict[str, QAction]:
     """Make the actions, each joined to its slot.
 
     Parameters

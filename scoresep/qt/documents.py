@@ -130,14 +130,14 @@ class Documents(QObject):
 
     # -------------------------------------------------------------------------------------------------------- saving
 
-    def save(self, saved: Callable[[], None] | None = None) -> None:
+    def save(self, saved: Callable[[], object] | None = None) -> None:
         """Save the project; where it was never saved, ask where. `saved` is called when that is done."""
         if self._session.path is None:
             self.save_as(saved)
         elif self._bridge.attempt(self._session.save) and saved is not None:
             saved()
 
-    def save_as(self, saved: Callable[[], None] | None = None) -> None:
+    def save_as(self, saved: Callable[[], object] | None = None) -> None:
         """Ask where to save the project, and save it there."""
         dialog = self._file_dialog("Save project", PROJECT_FILTER)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -171,7 +171,7 @@ class Documents(QObject):
 
         def answered(result: int) -> None:
             if result == buttons.Save.value:
-                self.save(lambda: (go_on(), None)[1])
+                self.save(go_on)
             elif result == buttons.Discard.value:
                 go_on()
 

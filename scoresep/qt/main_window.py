@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QLabel, QMainWindow, QSplitter, QStackedWidget, QV
 
 from scoresep.model.project import Loop, Project
 from scoresep.playback.player import Player, PlayerState
-from scoresep.qt.actions import fill_menu_bar, make_actions
+from scoresep.qt.actions import fill_menu_bar
 from scoresep.qt.advice import next_step, sentences_of
 from scoresep.qt.bridge import Bridge
-from scoresep.qt.commands import Commands
+from scoresep.qt.commands import Commands, Stage
 from scoresep.qt.documents import Documents
 from scoresep.qt.job_strip import JobStrip
 from scoresep.qt.message_bar import MessageBar
@@ -65,8 +65,10 @@ class MainWindow(QMainWindow):
         self.timeline = TimelineView()
         self.parts = PartsPanel()
         self.feed = TimelineFeed(session, self.timeline)
-        self._slots = Commands(self)
-        self.commands = make_actions(self, self._slots.slots())
+        self._slots = Commands(
+            Stage(self, self.bridge, self.documents, self.playing, self.timeline, self.parts, self.show_panel)
+        )
+        self.commands = self._slots.actions
         self.transport = TransportBar(self.commands)
         self.messages = MessageBar()
         self.welcome = Welcome()
