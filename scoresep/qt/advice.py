@@ -23,15 +23,20 @@ def sentences_of(session: Session, do: Do) -> tuple[Sentence, ...]:
         What can be offered, by the ids of actions, and ``find_recording`` and ``show_export``.
     """
     hints = [hint for hint in (_missing(session, do), _alignment(session, do), _stems(session, do)) if hint]
-    messages = [
-        Sentence(m.level, m.text, (Offer("Show folder", do["show_export"]),) if _is_export(m) else (), m)
-        for m in session.messages
-    ]
-    return (*hints, *messages)
+    return (*hints, *(_sentence(message, session, do) for message in session.messages))
 
 
-def _is_export(message: Message) -> bool:
-    return message.key == "export" and message.level == "info"
+def _sentence(message: Message, session: Session, do: Do) -> Sentence:
+    """Give a message what can be done about it."""
+    alignment, text = session.project.alignment, message.text
+    offers: tuple[Offer, ...] = ()
+    if message.key == "export" and message.level == "info":
+        offers = (Offer("Show folder", do["show_export"]),)
+    elif message.key == "alignment" and message.level == "warning" and alignment is not None:
+        offers = (Offer("Repeats…", do["repeats"]), Offer("Other score…", do["open_score"]))
+        if alignment.confidence < DOUBTFUL_CONFIDENCE:
+            text += f" (Confidence: {round(100 * alignment.confidence)} %. You can go on all the same.)"
+    return Sentence(message.level, text, offers, message)
 
 
 def next_step(session: Session) -> str:
@@ -67,15 +72,6 @@ def _alignment(session: Session, do: Do) -> Sentence | None:
         confidence = round(100 * project.pending_alignment.confidence)
         text = f"There is a new alignment (confidence {confidence} %). The present one stays until you accept it."
         return Sentence("hint", text, (Offer("Accept", do["accept"]), Offer("Reject", do["reject"])))
-    alignment = project.alignment
-    if alignment is not None and alignment.confidence < DOUBTFUL_CONFIDENCE:
-        text = (
-            f"This may not be the score of this recording, or other repeats are played: the two fit badly "
-            f"(confidence {round(100 * alignment.confidence)} %). You can go on all the same."
-        )
-        return Sentence(
-            "warning-hint", text, (Offer("Repeats…", do["repeats"]), Offer("Other score…", do["open_score"]))
-        )
     return None
 
 

@@ -33,7 +33,7 @@ class Sentence:
     Attributes
     ----------
     level : str
-        ``info``, ``warning`` or ``error``; ``hint`` and ``warning-hint`` stay until they no longer apply.
+        ``info``, ``warning``, ``error``, or ``hint``, which stays until it no longer applies.
     text : str
     offers : tuple of Offer
     origin : object
@@ -50,7 +50,7 @@ def level_color(level: str, palette: QPalette) -> QColor:
     """Return the colour that a level is marked with."""
     if level == "error":
         return LEVEL_CLIP
-    if level.startswith("warning"):
+    if level == "warning":
         return LEVEL_HIGH
     return palette.color(QPalette.ColorRole.Highlight)
 
@@ -95,7 +95,7 @@ class MessageLine(QWidget):
             row.addWidget(button)
             self.buttons.append(button)
         self.close_button: IconButton | None = None
-        if not sentence.level.endswith("hint"):
+        if sentence.level != "hint":
             self.close_button = IconButton("close", "Dismiss", size_em=1.5)
             self.close_button.clicked.connect(lambda: self.dismissed.emit(sentence))
             row.addWidget(self.close_button)

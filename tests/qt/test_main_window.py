@@ -67,11 +67,13 @@ def test_the_next_step_is_marked(bench: Bench) -> None:
     assert bar.export.is_primary and bench.window.commands["export"].isEnabled()
 
 
-def test_a_doubtful_pair_is_said_and_does_not_stop_anybody(bench: Bench) -> None:
+def test_a_doubtful_pair_is_said_with_its_confidence_and_stops_nobody(bench: Bench) -> None:
     bench.open_recording()
     bench.open_score()
     bench.align(confidence=0.2)
-    assert "may not be the score of this recording" in said(bench) and "20 %" in said(bench)
+    bench.session.say("warning", "The score hardly fits the recording.", "alignment")
+    assert "hardly fits" in said(bench) and "20 %" in said(bench)
+    assert {"Repeats…", "Other score…"} <= set(offered(bench))
     assert bench.window.commands["separate"].isEnabled()
 
 
@@ -252,7 +254,8 @@ def test_the_whole_job_by_dropping_two_files_and_pressing_separate(qtbot: QtBot,
     dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
     bench.window.playing.play_from(0)
     dialog.accept()
-    qtbot.waitUntil(lambda: bench.session.project.stem_set is not None, timeout=180_000)
+    qtbot.waitUntil(lambda: bench.session.job("separation") is None, timeout=180_000)
+    assert [m.text for m in bench.session.messages if m.level == "error"] == []
     assert bench.window.playing.keys == (0, 1, "residual") and bench.window.transport.export.is_primary
     bench.settle()
     bench.window.close()
