@@ -2,8 +2,8 @@
 
 A pitched row is a sum of partials at multiples of its pitch, each with the shape of the window's main lobe (Hennequin
 et al. 2010); its parameters are the loudnesses of its partials. Rows of one part share what they know: the loudness of
-a partial is drawn to that of the same partial in neighbouring pitches, the more so the less the row was heard. Broadband
-rows (attacks, unpitched notes, the residual) are sums of overlapping bands.
+a partial is drawn to that of the same partial in neighbouring pitches, the more so the less the row was heard.
+Broadband rows (attacks, unpitched notes, the residual) are sums of overlapping bands.
 
 References
 ----------
