@@ -188,7 +188,7 @@ class _Finder:
 
     def _in_order(self, group: list[Ending]) -> tuple[Ending, ...]:
         """Check the endings of one group; empty where they cannot be followed."""
-        if len(group) == 1 and not group[0].closes and 1 not in group[0].passes:
+        if len(group) == 1 and 1 not in group[0].passes:
             return ()  # a bracket that only names the last time: nothing is left out
         leading = group[:-1] or group
         if not all(e.closes for e in leading) and (any(e.closes for e in group) or not self._has_jump(leading)):

@@ -43,17 +43,15 @@ def assemble(raw: RawScore, name: str) -> Score:
     if any(p.measures and len(p.measures) != count for p in parts):
         warnings.append("Some parts have fewer bars than others; they are taken to rest at the end.")
     columns = [[p.measures[i] for p in parts if i < len(p.measures)] for i in range(count)]
+    for column in columns:
+        if max(m.content_quarter for m in column) > MAX_MEASURE_QUARTERS:
+            number = column[0].number
+            raise ScoreFileError(f"Bar {number} of '{name}' is endlessly long: the file is damaged; export it again.")
     metres = [_metre(column) for column in columns]
     durations = [_common_duration(column, metre) for column, metre in zip(columns, metres, strict=True)]
-    if (
-        metres[0] is None and count > 1 and any(m.is_implicit for m in columns[0])
-    ):  # a pick-up of the next measure's metre
-        metres[0] = metres[1] or (max(1, round(durations[1])), 4)
-    if max(durations) > MAX_MEASURE_QUARTERS:
-        number = columns[int(np.argmax(durations))][0].number
-        raise ScoreFileError(f"Bar {number} of '{name}' is endlessly long: the file is damaged; export it again.")
+    if metres[0] is None and count > 1 and any(m.is_implicit for m in columns[0]):
+        metres[0] = metres[1] or (max(1, round(durations[1])), 4)  # a pick-up has the metre of what follows
     measures = _measures(columns, metres, durations)
-    starts = [m.start_quarter for m in measures]
     own_durations = _own_durations(parts, metres, durations, warnings)
     for i, part in enumerate(parts):
         _complete_ties(part, own_durations[i] if own_durations else durations)
@@ -67,7 +65,7 @@ def assemble(raw: RawScore, name: str) -> Score:
         ),
         tuple(measures),
         _columns_of_notes(parts),
-        _tempo_marks(parts, starts),
+        _tempo_marks(parts, measures),
         tuple(dict.fromkeys(warnings)),
         own_durations,
     )
@@ -109,7 +107,8 @@ def _own_durations(
     for part in parts:
         lengths = list(durations)
         for i, measure in enumerate(part.measures):
-            length = _own_duration(measure, metres[i]) if measure.content_quarter else durations[i]
+            is_open = not measure.content_quarter or measure.rests_throughout  # as long as the others
+            length = durations[i] if is_open else _own_duration(measure, metres[i])
             is_followed = i + 1 < len(durations) or measure.repeat_passes > 0
             if abs(length - durations[i]) > _EPS and is_followed:
                 lengths[i] = length
@@ -174,12 +173,17 @@ def _lead_quarters(
         elif filled > _EPS and filled + duration <= bar + _EPS:
             lead = filled
             filled = (filled + duration) if filled + duration < bar - _EPS else 0.0
-        elif filled <= _EPS and _is_pickup(columns, i):
+        elif filled <= _EPS and _is_pickup(columns, i) and not (i and _is_half(durations, i, bar)):
             lead, filled = bar - duration, 0.0
         else:
             lead, filled = 0.0, duration
         leads.append(lead)
     return leads
+
+
+def _is_half(durations: Sequence[float], index: int, bar: float) -> bool:
+    """Whether a measure and the one after it make up one bar."""
+    return index + 1 < len(durations) and abs(durations[index] + durations[index + 1] - bar) < _EPS
 
 
 def _is_pickup(columns: Sequence[Sequence[RawMeasure]], index: int) -> bool:
@@ -211,12 +215,13 @@ def _complete_ties(part: RawPart, durations: Sequence[float]) -> None:
             following[0].tied_from_previous = True
 
 
-def _tempo_marks(parts: Sequence[RawPart], starts: Sequence[float]) -> tuple[TempoMark, ...]:
+def _tempo_marks(parts: Sequence[RawPart], measures: Sequence[Measure]) -> tuple[TempoMark, ...]:
     """All tempo marks in order; where parts differ at one place, the first part counts."""
     found: dict[float, float] = {}
     for part in parts:
         for mark in part.tempi:
-            place = round(starts[mark.measure_index] + mark.offset_quarter, 6)
+            measure = measures[mark.measure_index]
+            place = round(measure.start_quarter + min(mark.offset_quarter, measure.duration_quarter), 6)
             found.setdefault(place, mark.quarters_per_minute)
     return tuple(TempoMark(place, tempo) for place, tempo in sorted(found.items()))
 

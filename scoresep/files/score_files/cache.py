@@ -12,7 +12,7 @@ from scoresep.files.score_codec import score_from_bytes, score_to_bytes
 from scoresep.model.score import Score
 
 # Raise it whenever a reader comes to read something differently; entries of older ones are then never looked at again.
-READER_VERSION = 1
+READER_VERSION = 2
 
 
 def load_cached(content_key: str, suffix: str) -> Score | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from scoresep.errors import ScoreFileError
 from scoresep.files.score_files.instruments import program_of_name
-from scoresep.files.score_files.raw import RawMeasure, RawNote, RawPart, RawScore, RawTempo
+from scoresep.files.score_files.raw import FASTEST_QPM, SLOWEST_QPM, RawMeasure, RawNote, RawPart, RawScore, RawTempo
 from scoresep.model.score import Instrument
 from scoresep.progress import Progress
 
@@ -118,8 +118,9 @@ def _read_track(index: int, track: Any, events: _Events) -> None:
             elif voice.sounding.get(message.note):
                 voice.notes.append((voice.sounding[message.note].pop(0), tick, message.note))
         elif kind == "time_signature":
-            events.metres[tick] = (message.numerator, message.denominator)
-        elif kind == "set_tempo" and message.tempo > 0:
+            is_metre = 0 < message.numerator < 100 and message.denominator <= 64
+            events.metres[tick] = (message.numerator, message.denominator) if is_metre else (4, 4)
+        elif kind == "set_tempo" and SLOWEST_QPM <= 6e7 / max(message.tempo, 1) <= FASTEST_QPM:
             events.tempi[tick] = 6e7 / message.tempo
         elif kind == "track_name" and not track_name:
             track_name = " ".join(str(message.name).split())
@@ -177,7 +178,7 @@ def _measures(events: _Events, ticks_per_quarter: float, name: str) -> tuple[lis
     starts: list[float] = []
     for i, (tick, metre) in enumerate(changes):
         until = min(changes[i + 1][0] if i + 1 < len(changes) else events.end_tick, events.end_tick)
-        bar = metre[0] * 4.0 / metre[1] * ticks_per_quarter if metre[0] > 0 else 4 * ticks_per_quarter
+        bar = metre[0] * 4.0 / metre[1] * ticks_per_quarter
         is_last = i + 1 == len(changes) or changes[i + 1][0] >= events.end_tick
         position = float(tick)
         while position < until - 0.5:

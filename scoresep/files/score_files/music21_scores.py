@@ -5,6 +5,7 @@ MusicXML and MIDI have readers of their own.
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from itertools import pairwise
@@ -12,7 +13,7 @@ from typing import Any
 
 from scoresep.errors import ScoreFileError
 from scoresep.files.score_files.musicxml_signs import place_coda_signs
-from scoresep.files.score_files.raw import RawMeasure, RawNote, RawPart, RawScore, RawTempo
+from scoresep.files.score_files.raw import FASTEST_QPM, SLOWEST_QPM, RawMeasure, RawNote, RawPart, RawScore, RawTempo
 from scoresep.files.score_files.signs import ending_numbers, marks_in_words, passes_of
 from scoresep.model.score import Instrument, Mark
 from scoresep.progress import Progress
@@ -181,7 +182,7 @@ def _part(staves: list[Any], index: int, known_name: str) -> RawPart:
     part = RawPart(" ".join(name.split()), str(first.partAbbreviation or ""), Instrument("", program))
     for number, staff in enumerate(staves, start=1):
         _read_staff(part, staff, number)
-    if part.notes and all(n.pitch_midi != n.pitch_midi for n in part.notes):
+    if part.notes and all(math.isnan(n.pitch_midi) for n in part.notes):
         part.instrument = Instrument("", None, True)
     return part
 
@@ -264,7 +265,7 @@ def _read_signs(part: RawPart, index: int, source: Any, coda_signs: list[int]) -
             measure.marks += marks_in_words(str(element.content))
         elif "MetronomeMark" in classes:
             tempo = element.getQuarterBPM()
-            if tempo and element.number is not None:
+            if tempo and element.number is not None and SLOWEST_QPM <= tempo <= FASTEST_QPM:
                 part.tempi.append(RawTempo(index, float(element.offset), float(tempo)))
 
 

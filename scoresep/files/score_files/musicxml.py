@@ -9,6 +9,7 @@ MusicXML 4.0, W3C Music Notation Community Group, 2021, https://www.w3.org/2021/
 
 from __future__ import annotations
 
+import math
 from xml.etree.ElementTree import Element, SubElement
 
 from scoresep.errors import ScoreFileError
@@ -55,7 +56,7 @@ def read_musicxml(root: Element, name: str, progress: Progress) -> RawScore:
             description = unnamed[0]  # a part without an id is the only one listed
         part = _described_part(description, i)
         PartReader(part, raw.warnings).read(element)
-        if part.notes and all(n.pitch_midi != n.pitch_midi for n in part.notes):
+        if part.notes and all(math.isnan(n.pitch_midi) for n in part.notes):
             part.instrument = Instrument(part.instrument.name, None, True)
         raw.parts.append(part)
     return raw

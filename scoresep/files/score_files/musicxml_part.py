@@ -10,6 +10,8 @@ from scoresep.files.score_files.musicxml_signs import SignReader
 from scoresep.files.score_files.raw import RawMeasure, RawNote, RawPart
 
 NAN = float("nan")
+MAX_STAVES = 99
+LOWEST_PITCH, HIGHEST_PITCH = -12.0, 140.0  # the end of hearing; what is beyond is a mistake
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _TYPE_QUARTERS = {
     "1024th": 1 / 256, "512th": 1 / 128, "256th": 1 / 64, "128th": 1 / 32, "64th": 1 / 16, "32nd": 1 / 8, "16th": 1 / 4,
@@ -48,6 +50,7 @@ class PartReader:
                 measure_element.get("number") or str(index + 1), is_implicit=measure_element.get("implicit") == "yes"
             )
             self._part.measures.append(measure)
+            self._signs.begin_measure(index)
             self._read_measure(index, measure, measure_element)
         self._signs.finish()
 
@@ -95,12 +98,15 @@ class PartReader:
             self._known.append(self._cursor)
         rest = children.get("rest")
         end = onset + duration
-        if rest is not None and rest.get("measure") == "yes" and self._metre is not None:
+        is_whole_rest = rest is not None and rest.get("measure") == "yes"
+        if is_whole_rest and self._metre is not None:
             end = min(end, self._metre[0] * 4.0 / self._metre[1])  # some write four quarters in any metre
+        is_alone = not measure.content_quarter and onset == 0
+        measure.rests_throughout = rest is not None and (is_alone or (is_whole_rest and measure.rests_throughout))
         measure.content_quarter = max(measure.content_quarter, end)
         if rest is not None or "cue" in children:  # a cue is what another part plays
             return
-        staff = int(_number(_text(children.get("staff")), 1))
+        staff = min(max(int(_number(_text(children.get("staff")), 1)), 1), MAX_STAVES)
         pitch = self._sounding_pitch(children.get("pitch"), staff)
         if pitch is None and "unpitched" not in children:
             return
@@ -140,7 +146,8 @@ class PartReader:
         if step is None or math.isnan(octave):
             return None
         written = 12 * (octave + 1) + step + _number(pitch.findtext("alter"), 0.0)
-        return written + self._transposition.get(staff, self._transposition[0])
+        sounding = written + self._transposition.get(staff, self._transposition[0])
+        return sounding if LOWEST_PITCH <= sounding <= HIGHEST_PITCH else None
 
     def _voice(self, element: Element | None) -> int:
         text = _text(element)
@@ -159,13 +166,13 @@ class PartReader:
         for transpose in element.iterfind("transpose"):
             semitones = _number(transpose.findtext("chromatic"), 0.0)
             semitones += 12 * _number(transpose.findtext("octave-change"), 0.0)
-            staff = int(_number(transpose.get("number"), 0))
+            staff = min(max(int(_number(transpose.get("number"), 0)), 0), MAX_STAVES)
             if staff == 0:
                 self._transposition = {0: semitones}
             else:
                 self._transposition[staff] = semitones
             if index == 0 and staff in (0, 1):
-                self._part.transposition_semitones = round(semitones)
+                self._part.transposition_semitones = round(min(max(semitones, -127), 127))
 
 
 def _text(element: Element | None) -> str:
@@ -216,5 +223,5 @@ def _beats(time: Element) -> Iterator[tuple[int, int]]:
     for beats, kind in zip(time.findall("beats"), time.findall("beat-type"), strict=False):
         terms = [_number(term, 0.0) for term in _text(beats).split("+")]
         beat_type = int(_number(_text(kind), 0.0))
-        if beat_type > 0 and 0 < sum(terms) < 1000:
+        if 0 < beat_type <= 1024 and 0 < sum(terms) < 1000:
             yield round(sum(terms)), beat_type

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from xml.etree.ElementTree import Element
 
-from scoresep.files.score_files.raw import RawPart, RawTempo
+from scoresep.files.score_files.raw import FASTEST_QPM, SLOWEST_QPM, RawPart, RawTempo
 from scoresep.files.score_files.signs import ending_numbers, marks_in_words, passes_of
 from scoresep.model.score import Mark
 
 _AT_START = (Mark.SEGNO, Mark.CODA)
 _SECTION_ENDS = {"light-heavy", "light-light", "heavy-heavy", "heavy-light", "heavy"}
 _UNIT_QUARTERS = {"16th": 0.25, "eighth": 0.5, "quarter": 1.0, "half": 2.0, "whole": 4.0, "breve": 8.0}
-_SLOWEST, _FASTEST = 5.0, 1000.0
 
 
 class SignReader:
@@ -88,7 +87,7 @@ class SignReader:
         words = " ".join((e.text or "") for e in element.iterfind("direction-type/words"))
         self._waiting += [(mark, cursor) for mark in self._marks(index, element, sound, words, cursor)]
         tempo = _tempo_of_sound(sound) or self._tempo_of_metronome(element)
-        if tempo and _SLOWEST <= tempo <= _FASTEST:
+        if tempo and SLOWEST_QPM <= tempo <= FASTEST_QPM:
             self._tempo = tempo
             self._part.tempi.append(RawTempo(index, position, tempo))
 
@@ -124,12 +123,16 @@ class SignReader:
 
     # ------------------------------------------------------------------------------------- placing of marks
 
-    def end_measure(self, index: int, content_quarter: float) -> None:
-        """Give the marks of a measure that is complete to it or to the next."""
+    def begin_measure(self, index: int) -> None:
+        """Give a new measure what the end of the one before said of it."""
         measure = self._part.measures[index]
         measure.marks += self._next_marks
         measure.starts_repeat |= self._next_starts_repeat
         self._next_marks, self._next_starts_repeat = [], False
+
+    def end_measure(self, index: int, content_quarter: float) -> None:
+        """Give the marks of a measure that is complete to it or to the next."""
+        measure = self._part.measures[index]
         for mark, position in self._waiting:
             is_next = mark in _AT_START and 0 < content_quarter < 2 * position
             (self._next_marks if is_next else measure.marks).append(mark)

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from scoresep.model.score import Instrument, Mark
 
+# Tempi beyond these, in quarters per minute, are mistakes.
+SLOWEST_QPM, FASTEST_QPM = 5.0, 1000.0
+
 
 @dataclass
 class RawMeasure:
@@ -23,6 +26,8 @@ class RawMeasure:
     content_quarter : float
         How far notes and rests reach.
     note_count : int
+    rests_throughout : bool
+        There is nothing but one rest, which is meant for the whole measure, however long that is.
     is_implicit : bool
         The measure does not count (a pick-up, or the second half of a measure that is divided).
     ends_section : bool
@@ -35,6 +40,7 @@ class RawMeasure:
     metre: tuple[int, int] | None = None
     content_quarter: float = 0.0
     note_count: int = 0
+    rests_throughout: bool = False
     is_implicit: bool = False
     ends_section: bool = False
     starts_repeat: bool = False

@@ -68,7 +68,7 @@ def merged_marks(marks: Iterable[Mark]) -> tuple[Mark, ...]:
 def ending_numbers(text: str) -> tuple[int, ...]:
     """Read the number of an ending: ``1``, ``1, 2``, ``1-3``, ``1.2.``, ``1 & 2``; empty where no number is found."""
     numbers: set[int] = set()
-    for low, _, high in re.findall(r"(\d{1,3})(\s*[-–]\s*(\d{1,3}))?", text):
+    for low, _, high in re.findall(r"(?<!\d)(\d{1,3})(?!\d)(\s*[-–]\s*(\d{1,3}))?", text):
         first, last = int(low), int(high or low)
         numbers.update(range(first, min(last, MAX_PASSES) + 1))
     return tuple(sorted(n for n in numbers if 1 <= n <= MAX_PASSES))
