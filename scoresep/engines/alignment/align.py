@@ -26,6 +26,7 @@ from scoresep.model.timemap import TimeMap, rising_time_map
 from scoresep.progress import Progress
 
 LOW_CONFIDENCE = 0.5
+MISMATCH = "The score hardly fits the recording; check that they belong together."
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,8 @@ def align(source: SampleSource, unfolded: UnfoldedScore, options: AlignmentOptio
     at = Situation(unfolded, events, covered, semitones, fixed_s, heard.duration_s)
     present, event_s, guess = event_moments(at, event_s, heard.tonal, heard.levels, progress.part(0.6, 1.0))
     event_s = event_s[present.start - covered.start : present.stop - covered.start]
-    return _result(source, replace(at, covered=present), event_s, guess, tuning_cents, heard)
+    found = Found(event_s, guess, path.fit, tuning_cents)
+    return _result(source, replace(at, covered=present), found)
 
 
 def listen(source: SampleSource, tuning_cents: float, progress: Progress) -> Heard:
@@ -100,41 +102,60 @@ def listen(source: SampleSource, tuning_cents: float, progress: Progress) -> Hea
     return Heard(heard_vectors(tonal), heard_levels(onset, tonal), source.frames / source.sample_rate)
 
 
-def _result(
-    source: SampleSource,
-    at: Situation,
-    event_s: NDArray[np.float64],
-    guess: NoteGuess,
-    tuning_cents: float,
-    heard: Heard,
-) -> Alignment:
-    """Join everything that was found."""
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found, before it is put together.
+
+    Attributes
+    ----------
+    event_s : ndarray [shape=(covered events,)], float64
+    guess : NoteGuess
+    fit : float
+        Of the coarse path.
+    tuning_cents : float
+    """
+
+    event_s: NDArray[np.float64]
+    guess: NoteGuess
+    fit: float
+    tuning_cents: float
+
+
+def _result(source: SampleSource, at: Situation, found: Found) -> Alignment:
+    """Put everything together."""
     notes, rate = at.unfolded.notes, source.sample_rate
-    time_map = _time_map(at, seconds_to_frames(event_s, rate), rate)
+    time_map = _time_map(at, seconds_to_frames(found.event_s, rate), rate)
     note_s = time_map.quarters_to_frames(notes.onset_quarter) / rate
     end_s = time_map.quarters_to_frames(notes.onset_quarter + notes.duration_quarter) / rate
-    onset_s = np.where(at.is_covered, guess.onset_s, note_s)
+    onset_s = np.where(at.is_covered, found.guess.onset_s, note_s)
     is_fixed = np.zeros(len(notes), np.bool_)
     for quarter, second in at.fixed_s:
         here = np.abs(notes.onset_quarter - quarter) < 1e-3
         onset_s[here] = second
         is_fixed |= here
-    is_left_out = np.zeros(len(notes), np.bool_)
-    sought = np.flatnonzero(at.is_covered & ~notes.is_grace & ~is_fixed)
-    absence = absent_notes(notes.part_index[sought], at.events.event_of_note[sought], guess.absence[sought])
-    is_left_out[sought] = absence > 0.5
-    is_present = at.is_covered & (onset_s >= 0) & (onset_s < heard.duration_s) & ~is_left_out
-    offset_s = offsets_s(notes, onset_s, note_s, end_s)
-    confidence = note_confidence(at.unfolded, at.events, heard.tonal, TONAL_SCALE, at.semitones, onset_s)
+    is_inside = at.is_covered & (onset_s >= 0) & (onset_s < at.duration_s)
+    is_present = is_inside & (is_fixed | ~_left_out(at, found.guess))
+    offset_s = np.minimum(offsets_s(notes, onset_s, note_s, end_s), np.maximum(onset_s, at.duration_s))
+    confidence = np.zeros(len(notes))
+    covered = at.is_covered
+    confidence[covered] = note_confidence(onset_s[covered], found.guess.absence[covered], found.fit)
     confidence = np.where(is_fixed, 1.0, np.where(is_present, confidence, 0.0))
-    overall = belonging(confidence[is_present])
-    warnings = []
-    if overall < LOW_CONFIDENCE:
-        warnings.append("The score hardly fits the recording; check that they belong together.")
+    overall = belonging(found.fit)
+    warnings = (MISMATCH,) if overall < LOW_CONFIDENCE else ()
     onset_frame = seconds_to_frames(onset_s, rate)
     offset_frame = np.maximum(seconds_to_frames(offset_s, rate), onset_frame)
     note_times = NoteTimes(onset_frame, offset_frame, confidence.astype(np.float32), is_present)
-    return Alignment(time_map, note_times, tuning_cents, at.semitones, overall, tuple(warnings))
+    return Alignment(time_map, note_times, found.tuning_cents, at.semitones, overall, warnings)
+
+
+def _left_out(at: Situation, guess: NoteGuess) -> NDArray[np.bool_]:
+    """Return which notes were rather not played, shape (notes,)."""
+    notes = at.unfolded.notes
+    sought = np.flatnonzero(at.is_covered & ~notes.is_grace)
+    left_out = np.zeros(len(notes), np.bool_)
+    absence = absent_notes(notes.part_index[sought], at.events.event_of_note[sought], guess.absence[sought])
+    left_out[sought] = absence > 0.5
+    return left_out
 
 
 def _time_map(at: Situation, frame: NDArray[np.int64], rate: int) -> TimeMap:

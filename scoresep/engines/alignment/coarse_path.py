@@ -37,15 +37,16 @@ class CoarsePath:
     ----------
     time_s, quarter : ndarray [shape=(frames,)], float64
         Both rise, `quarter` not always strictly.
-    value : float
-        How much better than chance the recording fits, summed over its length in seconds.
+    fit : float
+        How much better the recording fits than at any other place of the score, averaged over the path: about 0.2 where
+        they belong together, about 0 where they do not.
     starts_inside, ends_inside : bool
         Whether the recording leaves out the beginning or the end of the score.
     """
 
     time_s: NDArray[np.float64]
     quarter: NDArray[np.float64]
-    value: float
+    fit: float
     starts_inside: bool
     ends_inside: bool
 
@@ -203,17 +204,28 @@ def _step(value: NDArray[np.float32], fresh: NDArray[np.float32]) -> tuple[NDArr
     return came, best
 
 
-def _walk_back(grid: _Grid, backward: NDArray[np.uint8], best: float, frame: int, cell: int) -> CoarsePath:
+def _walk_back(grid: _Grid, backward: NDArray[np.uint8], total: float, frame: int, cell: int) -> CoarsePath:
     frames, cells = [frame], [cell]
     while backward[frame, cell] != 255 and frame > 0:
         cell -= int(backward[frame, cell])
         frame -= 1
         frames.append(frame)
         cells.append(cell)
-    path_cells = np.array(cells[::-1])
-    time_s = (np.array(frames[::-1]) + 0.5) * grid.frame_s
+    path_frames, path_cells = np.array(frames[::-1]), np.array(cells[::-1])
     middle = (grid.cell_quarter[:-1] + grid.cell_quarter[1:]) / 2
     near_end = max(2, round(1.0 / grid.frame_s))
     return CoarsePath(
-        time_s, middle[path_cells], best, path_cells[0] > near_end, path_cells[-1] < len(grid.expected) - 1 - near_end
+        (path_frames + 0.5) * grid.frame_s,
+        middle[path_cells],
+        _fit(grid, path_frames, total),
+        bool(path_cells[0] > near_end),
+        bool(path_cells[-1] < len(grid.expected) - 1 - near_end),
     )
+
+
+def _fit(grid: _Grid, frames: NDArray[np.int64], total: float) -> float:
+    """Average the value of a path over its length; a path much shorter than it could be counts for less."""
+    outside = _unexplained(grid)
+    value = total - outside[: frames[0]].sum() - outside[frames[-1] + 1 :].sum()
+    possible = min(len(grid.heard), len(grid.expected))
+    return float(value / (max(len(frames), 0.3 * possible) * grid.frame_s))

@@ -1,40 +1,49 @@
-"""How sure an alignment is, note by note and as a whole."""
+"""How sure an alignment is, note by note and as a whole.
+
+The figures were fitted to renderings of scores whose note times are known, aligned with their own and with other
+scores: of the notes of confidence c about the share c lies within 50 ms of the truth.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
-from scoresep.engines.alignment.score_events import HARMONIC_DECAY, ScoreEvents
-from scoresep.engines.features import PitchScale
-from scoresep.model.score import UnfoldedScore
-
-
-def note_confidence(
-    unfolded: UnfoldedScore,
-    events: ScoreEvents,
-    heard: NDArray[np.float32],
-    scale: PitchScale,
-    semitones: int,
-    onset_s: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Compare what is heard in the harmonics of a note after its onset with what is heard there on the average."""
-    frames = np.rint((onset_s[:, None] + np.array([0.04, 0.08, 0.12])) * scale.frame_rate_hz).astype(np.int64)
-    frames = np.clip(frames, 0, len(heard) - 1)
-    midi = np.nan_to_num(unfolded.notes.pitch_midi, nan=60.0) + semitones
-    common = heard.mean(axis=0)
-    found, average = np.zeros(len(midi)), np.full(len(midi), 1e-6)
-    for number in range(1, 6):
-        index = np.rint(midi + 12 * np.log2(number)).astype(np.int64) - scale.lowest_midi
-        inside = (index >= 0) & (index < scale.bins)
-        index = np.clip(index, 0, scale.bins - 1)
-        weight = np.where(inside, HARMONIC_DECAY ** ((number - 1) / 2), 0.0)
-        found += weight * heard[frames, index[:, None]].mean(axis=1)
-        average += weight * common[index]
-    ratio = np.log2(np.maximum(found, 1e-6) / average)
-    return np.asarray(1 / (1 + np.exp(-2.0 * (ratio - 0.3))))
+# The fit at which score and recording as likely belong together as not, and how far around that it is unsure.
+EVEN_FIT, FIT_WIDTH = 0.12, 0.02
+AROUND_S = 1.5
+GRID_S = 0.1
 
 
-def belonging(confidence: NDArray[np.float64]) -> float:
-    """Return how sure it is that score and recording belong together, from the confidence of all notes."""
-    return float(confidence.mean()) if len(confidence) else 0.0
+def belonging(fit: float) -> float:
+    """Return how sure it is that score and recording belong together, 0 to 1, from the fit of the coarse path."""
+    return float(1 / (1 + np.exp(-(fit - EVEN_FIT) / FIT_WIDTH)))
+
+
+def note_confidence(onset_s: NDArray[np.float64], absence: NDArray[np.float64], fit: float) -> NDArray[np.float64]:
+    """Return how likely the onset of each note is right.
+
+    Parameters
+    ----------
+    onset_s : ndarray [shape=(notes,)], float64
+    absence : ndarray [shape=(notes,)], float64
+        Logarithm of how much likelier all that is heard is without the note than with it; NaN where unknown.
+    fit : float
+        Of the coarse path.
+
+    Returns
+    -------
+    confidence : ndarray [shape=(notes,)], float64
+    """
+    if not len(onset_s):
+        return np.zeros(0)
+    known = np.isfinite(absence)
+    cell = np.rint((onset_s - onset_s.min()) / GRID_S).astype(np.int64)
+    presence = np.clip(-np.where(known, absence, 0.0), -4, 7)
+    sums = np.bincount(cell, weights=presence * known)
+    counts = np.bincount(cell, weights=known.astype(np.float64))
+    sums, counts = (gaussian_filter1d(values, AROUND_S / GRID_S, mode="constant") for values in (sums, counts))
+    around = (sums / np.maximum(counts, 1e-9))[cell]
+    score = 0.08 * np.where(known, presence, around) + 1.6 * around + 16 * np.clip(fit, -0.05, 0.2) - 6.8
+    return np.asarray(1 / (1 + np.exp(-score)))

@@ -111,6 +111,6 @@ def single_onsets_s(
     around = np.clip(best[:, None] + np.arange(-2, 3), 0, FRAMES - 1)
     weight = np.take_along_axis(posterior, around, axis=1) + 1e-30
     onset_s = (weight * np.take_along_axis(frame_s, around, axis=1)).sum(axis=1) / weight.sum(axis=1)
-    likelihood = (judged.probability * near).sum(axis=1) / near.sum(axis=1) * FRAMES
+    likelihood = (judged.probability * near).sum(axis=1) / np.maximum(near.sum(axis=1), 1e-9) * FRAMES
     absence = np.log((judged.absence + DOUBT * ABSENT_SHARE) / ABSENT_SHARE / (likelihood + judged.absence + DOUBT))
     return np.asarray(np.where(posterior.max(axis=1) > 1e-12, onset_s, event_s)), absence
