@@ -15,11 +15,10 @@ from scoresep.errors import UsageError
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import Recording
 from scoresep.model.colors import default_part_colors
-from scoresep.model.path import PathChoices, performance_path
+from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.project import (
     Change,
     ChannelStrip,
-    Mixer,
     PartSettings,
     Project,
     Recipe,
@@ -27,7 +26,7 @@ from scoresep.model.project import (
     StemSet,
     change_to,
 )
-from scoresep.model.score import Instrument, Measure, Score, UnfoldedScore
+from scoresep.model.score import Measure, Score, UnfoldedScore
 from scoresep.model.segments import Activity, activities_from_notes, joined_intervals
 from scoresep.model.timemap import SyncPoint, TimeMap, rising_time_map
 
@@ -51,26 +50,30 @@ def set_recording(project: Project, recording: Recording) -> Change:
 def set_score(project: Project, score_file: ScoreFile, score: Score) -> Change:
     """Take a score into the project, or a corrected one in the place of the present one.
 
-    Names, colours and other settings of parts stay with the parts of the same name (else of the same place); sync
-    points placed by hand stay where their bars still fit, and so do stretches of activity made by hand.
+    The very same score at another place keeps everything. Names, colours and other settings of parts stay with the
+    parts of the same name (else of the same place); sync points placed by hand stay where their bars still fit, and so
+    do stretches of activity made by hand.
     """
     old = project.score
+    if score == old:
+        return change_to(project, "Open score", score_file=score_file)
     source_of = _same_parts(old, score) if old is not None else (None,) * len(score.parts)
     parts = _settings_after(project, score, source_of)
     strips = project.mixer.strips
     kept_strips = tuple(ChannelStrip() if s is None or s >= len(strips) else strips[s] for s in source_of)
     choices = project.path_choices if old is not None and _same_bars(old, score) else PathChoices()
-    hand_points = tuple(p for p in project.hand_points if old is not None and _bar_fits(old, score, p.measure_index))
+    path = performance_path(score, choices)[0]
+    fitting = tuple(p for p in project.hand_points if old is not None and _bar_fits(old, score, p.measure_index))
     return change_to(
         project,
         "Open score" if old is None else "Replace score",
         score_file=score_file,
         score=score,
         path_choices=choices,
-        path=performance_path(score, choices)[0],
+        path=path,
         alignment=None,
         pending_alignment=None,
-        hand_points=hand_points,
+        hand_points=_playable(fitting, unfold(score, path)),
         activities=_activities_after(project, source_of),
         parts=parts,
         mixer=replace(project.mixer, strips=kept_strips),
@@ -84,12 +87,6 @@ def choose_path(project: Project, choices: PathChoices) -> Change:
     path = performance_path(score, choices)[0]
     if path == project.path:
         return change_to(project, "Choose repeats", path_choices=choices)
-    steps = set(path.steps)
-    kept = tuple(
-        p
-        for p in project.hand_points
-        if any(s.measure_index == p.measure_index and s.occurrence == p.occurrence for s in steps)
-    )
     return change_to(
         project,
         "Choose repeats",
@@ -97,7 +94,7 @@ def choose_path(project: Project, choices: PathChoices) -> Change:
         path=path,
         alignment=None,
         pending_alignment=None,
-        hand_points=kept,
+        hand_points=_playable(project.hand_points, unfold(score, path)),
         activities=_only_by_hand(project.activities),
     )
 
@@ -139,14 +136,19 @@ def set_activities(project: Project, activities: tuple[Activity, ...]) -> Change
 def place_bar(project: Project, point: SyncPoint) -> Change:
     """Place one position of the score on a frame by hand: the notes between the neighbouring points by hand follow.
 
+    An alignment that waits to be accepted knows nothing of the point, and is dropped.
+
     Raises
     ------
     UsageError
-        If there is no alignment yet, the point is not played, or it would come before or after a neighbour by hand.
+        If there is no alignment yet, the point is not played or lies outside the recording, or it would come before
+        or after a neighbour by hand.
     """
     unfolded, alignment = project.unfolded, project.alignment
-    if unfolded is None or alignment is None:
+    if unfolded is None or alignment is None or project.recording is None:
         raise UsageError("Align the recording and its score first.")
+    if not 0 <= point.frame <= project.recording.frames:
+        raise UsageError("A bar cannot be placed outside the recording; choose a place within it.")
     quarter = unfolded.beat_to_quarter(point.measure_index, point.occurrence, point.beat)
     if quarter is None:
         raise UsageError("This bar is not played on the chosen path.")
@@ -163,6 +165,7 @@ def place_bar(project: Project, point: SyncPoint) -> Change:
         project,
         f"Place bar {measure.number}",
         alignment=moved,
+        pending_alignment=None,
         hand_points=points,
         activities=with_hand_made(derived_activities(project, moved), project.activities),
     )
@@ -208,11 +211,22 @@ def derived_activities(project: Project, alignment: Alignment) -> tuple[Activity
     unfolded, recording = project.unfolded, project.recording
     if unfolded is None or recording is None:
         raise UsageError("Open a recording and its score first.")
-    absent = np.array([p.is_absent for p in project.parts], np.bool_)
-    times = alignment.note_times
-    if absent.any():
-        times = replace(times, is_present=times.is_present & ~absent[unfolded.notes.part_index])
+    times = without_parts(alignment, unfolded, absent_parts(project)).note_times
     return activities_from_notes(unfolded.notes, times, len(project.parts), recording.frames, recording.sample_rate)
+
+
+def absent_parts(project: Project) -> frozenset[int]:
+    """Return the parts that the recording does not have."""
+    return frozenset(i for i, p in enumerate(project.parts) if p.is_absent)
+
+
+def without_parts(alignment: Alignment, unfolded: UnfoldedScore, part_indices: frozenset[int]) -> Alignment:
+    """Return the alignment with no note of these parts in the recording."""
+    if not part_indices:
+        return alignment
+    times = alignment.note_times
+    is_there = times.is_present & ~np.isin(unfolded.notes.part_index, list(part_indices))
+    return replace(alignment, note_times=replace(times, is_present=is_there))
 
 
 def with_hand_made(found: tuple[Activity, ...], present: tuple[Activity, ...] | None) -> tuple[Activity, ...]:
@@ -242,17 +256,6 @@ def default_parts(score: Score) -> tuple[PartSettings, ...]:
     """Return the settings that the parts of a score start with."""
     colors = default_part_colors(len(score.parts))
     return tuple(PartSettings(p.name, color, p.instrument) for p, color in zip(score.parts, colors, strict=True))
-
-
-def set_instrument(project: Project, part_index: int, instrument: Instrument) -> Change:
-    """Say that a part is played on another instrument than the score has it."""
-    return set_part(project, part_index, "Choose instrument", instrument=instrument)
-
-
-def mixer_of(project: Project) -> Mixer:
-    """Return the mixer with one strip for every part."""
-    missing = len(project.parts) - len(project.mixer.strips)
-    return replace(project.mixer, strips=project.mixer.strips + (ChannelStrip(),) * max(missing, 0))
 
 
 def _score(project: Project) -> Score:
@@ -306,6 +309,18 @@ def _bar_fits(old: Score, new: Score, measure_index: int) -> bool:
         return measure.number, measure.beats, measure.beat_type, round(measure.duration_quarter, 4)
 
     return nature(old.measures[measure_index]) == nature(new.measures[measure_index])
+
+
+def _playable(points: tuple[SyncPoint, ...], unfolded: UnfoldedScore) -> tuple[SyncPoint, ...]:
+    """Keep the points that are played on this path, and in the order in which it plays them."""
+    kept: list[SyncPoint] = []
+    last_quarter = -np.inf
+    for point in sorted(points, key=lambda p: p.frame):
+        quarter = unfolded.beat_to_quarter(point.measure_index, point.occurrence, point.beat)
+        if quarter is not None and quarter > last_quarter:
+            kept.append(point)
+            last_quarter = quarter
+    return tuple(kept)
 
 
 def _only_by_hand(activities: tuple[Activity, ...] | None) -> tuple[Activity, ...] | None:

@@ -9,7 +9,9 @@ answers are delivered there.
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
+import os
 import signal
 import time
 from collections import deque
@@ -19,6 +21,7 @@ from enum import StrEnum
 from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from typing import Any
 
 from scoresep.errors import Cancelled, ScoreSepError, SeparationError, WorkerError
@@ -27,6 +30,11 @@ from scoresep.progress import Progress, ProgressState
 # How long a cancelled job may take to tidy up by itself before its process is ended.
 TIDY_UP_S = 1.0
 REPORT_INTERVAL_S = 0.05
+# Workers step back behind the window and the sound, and the system ends them first when memory runs out.
+NICENESS = 5
+OUT_OF_MEMORY_SCORE = 500
+
+logger = logging.getLogger(__name__)
 
 
 class Worker(StrEnum):
@@ -97,6 +105,8 @@ class _Process:
         self.cancel: Event = context.Event()
         self.job: Job | None = None
         self.kill_at_s: float | None = None
+        # Nothing is sent before the worker listens: a large request would wait for its imports, and the window with it.
+        self.is_ready = False
         self.process = context.Process(
             target=_serve, args=(theirs, self.cancel, WARM_MODULES[worker]), name=f"scoresep-{worker}", daemon=True
         )
@@ -105,9 +115,10 @@ class _Process:
 
     def end(self) -> None:
         self.process.kill()
-        self.process.join()
+        self.process.join(TIDY_UP_S)
         self.connection.close()
-        self.process.close()
+        with contextlib.suppress(ValueError):  # it hangs in the system and ends when that lets it go
+            self.process.close()
 
 
 class JobRunner:
@@ -122,6 +133,11 @@ class JobRunner:
         """The jobs that run or wait, running ones first."""
         running = [p.job for p in self._processes.values() if p.job is not None and not p.job.is_over]
         return (*running, *(j for waiting in self._waiting.values() for j in waiting))
+
+    @property
+    def is_tidying(self) -> bool:
+        """Whether a cancelled job is still removing what it has half written."""
+        return any(p.job is not None and p.job.is_over for p in self._processes.values())
 
     def warm_up(self, workers: Iterable[Worker] = tuple(Worker)) -> None:
         """Start worker processes before they are needed."""
@@ -177,7 +193,8 @@ class JobRunner:
                     heard = True
             except (EOFError, OSError):
                 heard = True
-                self._bury(worker, process)
+                if self._processes.get(worker) is process:
+                    self._bury(worker, process)
                 continue
             if process.kill_at_s is not None and time.monotonic() > process.kill_at_s:
                 self._bury(worker, process)
@@ -216,7 +233,7 @@ class JobRunner:
             return
         self.warm_up([worker])
         process = self._processes[worker]
-        if process.job is not None:
+        if process.job is not None or not process.is_ready:
             return
         job = self._waiting[worker].popleft()
         process.job, process.kill_at_s = job, None
@@ -229,6 +246,8 @@ class JobRunner:
 
     def _hear(self, process: _Process, message: tuple[str, Any, str]) -> None:
         kind, value, details = message
+        if kind == "ready":
+            process.is_ready = True
         job = process.job
         if job is None:
             return
@@ -238,6 +257,8 @@ class JobRunner:
             return
         process.job, process.kill_at_s = None, None
         job.details = details
+        if isinstance(value, WorkerError):
+            logger.error("%s: %s\n%s", job.title, value, details)
         if kind == "done":
             job.result = value
             self._finish(job, JobState.DONE)
@@ -255,10 +276,20 @@ class JobRunner:
             job.on_end(job)
 
     def _bury(self, worker: Worker, process: _Process) -> None:
-        """Put an ended (or hanging) process away and start another in its place."""
+        """Put an ended (or hanging) process away, and start another in its place if it ever got to work."""
         job, process.job = process.job, None
         process.end()
-        self._processes[worker] = _Process(worker)
+        del self._processes[worker]
+        if process.is_ready:
+            self.warm_up([worker])
+        else:  # nor will the next one start, so that waiting would be for ever
+            waiting, self._waiting[worker] = self._waiting[worker], deque()
+            for one in waiting:
+                one.error = WorkerError(
+                    f"“{one.title}” could not be started, because the system ended its process at once; "
+                    "restart ScoreSep, or install it again if that does not help."
+                )
+                self._finish(one, JobState.FAILED)
         if job is not None and not job.is_over:
             job.error = WorkerError(
                 f"“{job.title}” stopped because its process was ended from outside, perhaps for lack of memory; "
@@ -270,16 +301,43 @@ class JobRunner:
 def _serve(connection: Connection, cancel: Event, warm_modules: tuple[str, ...]) -> None:
     """Do jobs until the owner is gone; runs in the worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the owner's to handle
+    _step_back()
     for name in warm_modules:
         # A library that is broken here fails the job that needs it, with that job's error.
         with contextlib.suppress(Exception):
             import_module(name)
-    while True:
-        try:
+    try:
+        connection.send(("ready", None, ""))
+        while True:
             function, inputs = connection.recv()
-            connection.send(_answer(function, inputs, Progress(_reporter(connection), cancel.is_set)))
-        except (EOFError, OSError, _OwnerGoneError):
-            return
+            answer = _answer(function, inputs, Progress(_reporter(connection), cancel.is_set))
+            del inputs
+            _send(connection, answer)
+    except (EOFError, OSError, _OwnerGoneError):
+        return
+
+
+def _step_back() -> None:
+    """Leave processor and memory to the window and the sound where there is not enough for all."""
+    with contextlib.suppress(AttributeError, OSError):  # Windows has no niceness
+        os.nice(NICENESS)
+    with contextlib.suppress(OSError):  # Linux only
+        Path("/proc/self/oom_score_adj").write_text(str(OUT_OF_MEMORY_SCORE), encoding="ascii")
+
+
+def _send(connection: Connection, answer: tuple[str, object, str]) -> None:
+    try:
+        connection.send(answer)
+    except (EOFError, OSError):
+        raise
+    except Exception as error:  # it cannot be pickled
+        connection.send(("failed", _unexpected(error), repr(answer)))
+
+
+def _unexpected(error: Exception) -> WorkerError:
+    return WorkerError(
+        f"Something went wrong that should not have ({type(error).__name__}: {error}); please report it."
+    )
 
 
 class _OwnerGoneError(BaseException):
@@ -296,8 +354,7 @@ def _answer(function: Callable[..., Any], inputs: tuple[Any, ...], progress: Pro
     except MemoryError:
         return "failed", SeparationError("The memory was not enough; close other programs and try again."), ""
     except Exception as error:
-        text = f"Something went wrong that should not have ({type(error).__name__}: {error}); please report it."
-        return "failed", WorkerError(text), traceback.format_exc()
+        return "failed", _unexpected(error), traceback.format_exc()
 
 
 def _reporter(connection: Connection) -> Callable[[ProgressState], None]:

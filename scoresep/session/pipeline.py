@@ -20,6 +20,7 @@ from scoresep.files.score_files import open_score
 from scoresep.files.stem_files import StemFolderWriter
 from scoresep.model.alignment import Alignment, NoteTimes, SoundingNotes, sounding_notes
 from scoresep.model.audio import Recording
+from scoresep.model.path import performance_path
 from scoresep.model.project import Project, Recipe, ScoreFile, StemSet, apply_change
 from scoresep.model.score import Score, UnfoldedScore
 from scoresep.model.segments import Activity, Segment, segments_of
@@ -43,6 +44,11 @@ class LoadedScore:
     score_file: ScoreFile
     score: Score
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is doubtful about it, badly formed repeats among it; one sentence each."""
+        return (*self.score.warnings, *performance_path(self.score)[1])
+
 
 @dataclass(frozen=True)
 class AlignmentRequest:
@@ -51,6 +57,24 @@ class AlignmentRequest:
     recording: Recording
     unfolded: UnfoldedScore
     hand_points: tuple[SyncPoint, ...] = ()
+
+
+@dataclass(frozen=True)
+class AlignmentAnswer:
+    """An alignment, and who plays when by it."""
+
+    alignment: Alignment
+    activities: tuple[Activity, ...]
+
+
+@dataclass(frozen=True)
+class SegmentationRequest:
+    """All that a segmentation depends on; `absent_parts` never sound."""
+
+    recording: Recording
+    unfolded: UnfoldedScore
+    alignment: Alignment
+    absent_parts: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -132,6 +156,12 @@ def find_peaks(recording: Recording, progress: Progress) -> str:
     return recording.content_key
 
 
+def decode_again(recording: Recording, progress: Progress) -> str:
+    """Decode a recording whose decoded form was cleaned away; returns the recording's content key."""
+    open_source(recording, progress).close()
+    return recording.content_key
+
+
 def load_score(path: str, progress: Progress) -> LoadedScore:
     """Read a score, from the cache when it was read before.
 
@@ -154,6 +184,22 @@ def align_recording(request: AlignmentRequest, progress: Progress) -> Alignment:
     options = AlignmentOptions(fixed_points=tuple((q, f) for q, f in points if q is not None))
     with open_source(request.recording) as source:
         return align_engine(source, request.unfolded, options, progress)
+
+
+def segment_recording(request: SegmentationRequest, progress: Progress) -> tuple[Activity, ...]:
+    """Find the stretches in which every part sounds; one activity for each part."""
+    from scoresep.engines.segmentation.segment import segment as segment_engine
+
+    alignment = edits.without_parts(request.alignment, request.unfolded, request.absent_parts)
+    with open_source(request.recording) as source:
+        return segment_engine(source, request.unfolded, alignment, progress)
+
+
+def align_and_segment(request: AlignmentRequest, absent_parts: frozenset[int], progress: Progress) -> AlignmentAnswer:
+    """Align, and find who plays when by the alignment."""
+    alignment = align_recording(request, progress.part(0.0, 0.95))
+    to_segment = SegmentationRequest(request.recording, request.unfolded, alignment, absent_parts)
+    return AlignmentAnswer(alignment, segment_recording(to_segment, progress.part(0.95, 1.0)))
 
 
 def separate_recording(request: SeparationRequest, progress: Progress) -> SeparationAnswer:
@@ -206,6 +252,21 @@ def alignment_request(project: Project) -> AlignmentRequest:
     if project.unfolded is None:
         raise InputError("Open a score first.")
     return AlignmentRequest(project.recording, project.unfolded, project.hand_points)
+
+
+def segmentation_request(project: Project) -> SegmentationRequest:
+    """Gather what a segmentation of the project depends on.
+
+    Raises
+    ------
+    InputError
+        If the project is not aligned.
+    """
+    if project.recording is None or project.unfolded is None:
+        raise InputError("Open a recording and its score first.")
+    if project.alignment is None:
+        raise InputError("Align the recording and its score first.")
+    return SegmentationRequest(project.recording, project.unfolded, project.alignment, edits.absent_parts(project))
 
 
 def separation_request(
@@ -264,7 +325,7 @@ def open_files(
     if score is not None:
         loaded_score = load_score(str(score), progress.part(0.0, 0.5))
         project = apply_change(project, edits.set_score(project, loaded_score.score_file, loaded_score.score))
-        warnings += loaded_score.score.warnings
+        warnings += loaded_score.warnings
     loaded = load_recording(str(audio), progress.part(0.5, 1.0))
     return apply_change(project, edits.set_recording(project, loaded.recording)), warnings + loaded.warnings
 
@@ -309,11 +370,11 @@ def with_note_times(project: Project, times: NoteTimes) -> Project:
 
 def segment(project: Project, progress: Progress | None = None) -> Project:
     """Return the project with the activity of every part found; it is aligned first where it is not yet."""
+    progress = progress or Progress()
     if project.alignment is None:
-        project = align(project, progress)
-    alignment = project.alignment
-    assert alignment is not None
-    activities = edits.derived_activities(project, alignment)
+        project = align(project, progress.part(0.0, 0.95))
+        progress = progress.part(0.95, 1.0)
+    activities = segment_recording(segmentation_request(project), progress)
     return apply_change(project, edits.set_activities(project, activities))
 
 

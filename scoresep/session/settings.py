@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from scoresep.errors import OutputError
+from scoresep.files.atomic import write_whole
 from scoresep.files.cache import config_folder
 
 MAX_RECENT = 12
+THEMES = ("system", "light", "dark")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -56,27 +61,39 @@ class Settings:
 
 
 def load_settings() -> Settings:
-    """Read the settings; whatever cannot be read or has the wrong type stands at its default."""
+    """Read the settings; whatever cannot be read or makes no sense stands at its default."""
     try:
-        stored: Any = json.loads(_settings_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        stored: Any = json.loads(settings_path().read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return Settings()
     return _settings_from(stored if isinstance(stored, dict) else {})
 
 
-def save_settings(settings: Settings) -> None:
-    """Write the settings, whole or not at all; a folder that cannot be written costs the settings only."""
-    path = _settings_path()
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+def save_settings(settings: Settings, before: Settings | None = None) -> None:
+    """Write the settings, whole or not at all; a folder that cannot be written costs the settings only.
+
+    Parameters
+    ----------
+    settings : Settings
+    before : Settings, optional
+        Where given, only what differs from these is written over what is stored: another window may have set the rest.
+    """
+    if before is not None:
+        changed = {f.name: getattr(settings, f.name) for f in fields(Settings)}
+        changed = {name: value for name, value in changed.items() if value != getattr(before, name)}
+        stored = load_settings()
+        if "recent" in changed and set(before.recent) <= set(settings.recent):  # not cleared: those of others stay
+            others = tuple(p for p in stored.recent if p not in settings.recent)
+            changed["recent"] = (*settings.recent, *others)[:MAX_RECENT]
+        settings = replace(stored, **changed)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(asdict(settings), indent=1, ensure_ascii=False), encoding="utf-8")
-        os.replace(beside, path)
-    except OSError:
-        beside.unlink(missing_ok=True)
+        write_whole(settings_path(), json.dumps(asdict(settings), indent=1).encode())
+    except OutputError:
+        return
 
 
-def _settings_path() -> Path:
+def settings_path() -> Path:
+    """Return where the settings are kept."""
     return config_folder() / "settings.json"
 
 
@@ -85,9 +102,16 @@ def _settings_from(stored: dict[str, Any]) -> Settings:
     for declared in fields(Settings):
         value, default = stored.get(declared.name), declared.default
         if isinstance(default, tuple) and isinstance(value, list):
-            values[declared.name] = tuple(v for v in value if isinstance(v, str))
-        elif isinstance(default, float) and isinstance(value, int | float) and not isinstance(value, bool):
-            values[declared.name] = float(value)
-        elif type(value) is type(default):
+            value = tuple(dict.fromkeys(v for v in value if isinstance(v, str)))[:MAX_RECENT]
+        elif isinstance(default, float) and type(value) is int and abs(value) < 2**53:
+            value = float(value)
+        if type(value) is type(default) and _CHECKS.get(declared.name, lambda _: True)(value):
             values[declared.name] = value
     return Settings(**values)
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "theme": lambda value: value in THEMES,
+    "device": lambda value: value in DEVICES,
+    "autosave_interval_s": lambda value: math.isfinite(value) and 1.0 <= value <= 86_400.0,
+}

@@ -164,3 +164,41 @@ def test_activity_made_by_hand_survives_a_new_segmentation() -> None:
     )
     assert kept.is_by_hand is not None
     assert kept.is_by_hand.sum() == 2
+
+
+def test_opening_the_same_score_again_loses_nothing() -> None:
+    project = made()
+    assert project.score is not None
+    after = assert_can_be_undone(project, edits.set_score(project, ScoreFile("elsewhere.xml", "01"), project.score))
+    assert after == replace(project, score_file=ScoreFile("elsewhere.xml", "01"))
+
+
+def test_choosing_repeats_drops_an_alignment_that_waits_and_points_that_are_not_played() -> None:
+    project = made(repeat_passes={1: 2})
+    assert project.unfolded is not None
+    project = apply_change(project, edits.place_bar(project, SyncPoint(1, 2, 1.0, 300_000)))
+    project = apply_change(project, edits.propose_alignment(project, even_alignment(project.unfolded, 20_000)))
+    after = assert_can_be_undone(project, edits.choose_path(project, PathChoices(frozenset({1}))))
+    assert after.pending_alignment is None and after.hand_points == ()
+
+
+def test_points_that_a_corrected_score_no_longer_plays_or_plays_in_another_order_are_dropped() -> None:
+    project = made(repeat_passes={1: 2})
+    for point in (SyncPoint(0, 2, 1.0, 200_000), SyncPoint(3, 1, 1.0, 480_000)):
+        project = apply_change(project, edits.place_bar(project, point))
+    after = apply_change(project, edits.set_score(project, ScoreFile("b.xml", "02"), scale_score(4)))
+    assert [p.measure_index for p in after.hand_points] == [3]
+
+
+def test_a_bar_placed_by_hand_drops_the_alignment_that_waits_since_that_does_not_know_of_it() -> None:
+    project = made()
+    assert project.unfolded is not None
+    waiting = apply_change(project, edits.propose_alignment(project, even_alignment(project.unfolded, 20_000)))
+    after = assert_can_be_undone(waiting, edits.place_bar(waiting, SyncPoint(2, 1, 1.0, 180_000)))
+    assert after.pending_alignment is None
+
+
+@pytest.mark.parametrize("frame", [-1, RECORDING.frames + 1])
+def test_a_bar_is_not_placed_outside_the_recording(frame: int) -> None:
+    with pytest.raises(UsageError, match="outside the recording"):
+        edits.place_bar(made(), SyncPoint(1, 1, 1.0, frame))

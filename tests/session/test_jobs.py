@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import spawn
+from pathlib import Path
 
 import pytest
 
 from scoresep.errors import ScoreFileError, WorkerError
 from scoresep.progress import Progress
-from scoresep.session.jobs import Job, JobRunner, JobState
+from scoresep.session.jobs import Job, JobRunner, JobState, Worker
 
 LIMIT_S = 60.0
 
@@ -113,3 +118,74 @@ def test_a_killed_worker_costs_the_job_and_not_the_next_one(runner: JobRunner) -
     assert job.state is JobState.FAILED
     assert isinstance(job.error, WorkerError)
     assert runner.wait(runner.start("Square", square, (5,)), LIMIT_S).result[0] == 25
+
+
+def fail_to_pickle(progress: Progress) -> object:
+    return lambda: None
+
+
+def grow(data: bytes, progress: Progress) -> int:
+    return len(data)
+
+
+def test_an_answer_that_cannot_be_sent_costs_the_job_and_not_the_worker(runner: JobRunner) -> None:
+    job = runner.wait(runner.start("Return", fail_to_pickle, ()), LIMIT_S)
+    assert isinstance(job.error, WorkerError)
+    assert runner.wait(runner.start("Square", square, (5,)), LIMIT_S).result[0] == 25
+
+
+def test_a_large_request_does_not_wait_for_the_worker_to_load_its_libraries(runner: JobRunner) -> None:
+    start_s = time.monotonic()
+    job = runner.start("Measure", grow, (bytes(10_000_000),), Worker.TORCH)
+    assert time.monotonic() - start_s < 0.5, "starting a process takes some 50 ms, loading torch seconds"
+    assert runner.wait(job, LIMIT_S).result == 10_000_000
+
+
+def test_workers_that_cannot_even_start_fail_the_job_once(
+    runner: JobRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(spawn, "get_executable", lambda: os.fsencode(shutil.which("false") or "false"))
+    job = runner.wait(runner.start("Square", square, (5,)), LIMIT_S)
+    assert job.state is JobState.FAILED and "could not be started" in str(job.error)
+    monkeypatch.undo()
+    assert runner.wait(runner.start("Square", square, (5,)), LIMIT_S).result[0] == 25
+
+
+def test_an_idle_worker_that_is_killed_is_replaced(runner: JobRunner) -> None:
+    first = runner.wait(runner.start("Square", square, (5,)), LIMIT_S)
+    os.kill(first.result[1], signal.SIGTERM)
+    second = runner.wait(runner.start("Square", square, (6,)), LIMIT_S)
+    if second.state is JobState.FAILED:  # it was sent before the death was noticed
+        second = runner.wait(runner.start("Square", square, (6,)), LIMIT_S)
+    assert second.result[0] == 36 and second.result[1] != first.result[1]
+
+
+OWNER = """
+import sys, time
+sys.path.insert(0, {tests!r})
+from session.test_jobs import sleep_listening
+from scoresep.session.jobs import JobRunner
+if __name__ == "__main__":
+    runner = JobRunner()
+    job = runner.start("Sleep", sleep_listening, ({note!r},))
+    while job.progress.text != "sleeping":
+        runner.poll()
+        time.sleep(0.01)
+    print("working", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_workers_end_when_their_owner_is_killed(tmp_path: Path) -> None:
+    note, script = tmp_path / "note.txt", tmp_path / "owner.py"
+    script.write_text(OWNER.format(tests=str(Path(__file__).parents[1]), note=str(note)), encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "working\n"
+        owner.kill()
+    limit_s = time.monotonic() + LIMIT_S
+    while not note.exists() and time.monotonic() < limit_s:
+        time.sleep(0.01)
+    assert note.exists(), "the worker noticed, and its work could tidy up"
