@@ -6,16 +6,25 @@ sentence on the error stream.
 
 from __future__ import annotations
 
-import signal
+import argparse
+import contextlib
+import logging
+import sys
 from collections.abc import Callable, Sequence
-from types import FrameType
 
-from scoresep.cli.arguments import make_parser
+from scoresep.cli.arguments import check_names, make_parser
+from scoresep.cli.screen import screen_problem
+from scoresep.cli.stopping import Stop, stoppable
+from scoresep.cli.streams import drop, own_streams
 from scoresep.cli.terminal import Terminal
-from scoresep.errors import Cancelled, ScoreSepError
+from scoresep.errors import Cancelled, DeviceError, ScoreSepError, UsageError
+from scoresep.files.log_file import log_path
+
+OpenWindow = Callable[[Sequence[str]], int]
+_log = logging.getLogger(__name__)
 
 
-def run(arguments: Sequence[str], open_window: Callable[[Sequence[str]], int]) -> int:
+def run(arguments: Sequence[str], open_window: OpenWindow) -> int:
     """Do what the command line says.
 
     Parameters
@@ -28,27 +37,59 @@ def run(arguments: Sequence[str], open_window: Callable[[Sequence[str]], int]) -
     Returns
     -------
     exit_code : int
+
+    Raises
+    ------
+    SystemExit
+        Wrong usage (2), or the help was asked for (0).
     """
-    options = make_parser().parse_args(arguments)
-    terminal = Terminal(is_quiet=getattr(options, "quiet", False), is_json=getattr(options, "json", False))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(own_streams())
+        stop = stack.enter_context(stoppable())
+        terminal = Terminal("--quiet" in arguments, "--json" in arguments, lambda: stop.is_asked)
+        stack.callback(terminal.clear)
+
+        def open_after_all(files: Sequence[str]) -> int:
+            problem = screen_problem()
+            if problem:
+                raise DeviceError(problem)
+            stack.close()  # the window has its own way with streams and signals
+            return open_window(files)
+
+        try:
+            options = make_parser().parse_args(arguments)
+        except UsageError as error:
+            raise SystemExit(terminal.fail(error)) from error
+        return _ended(lambda: _do(options, terminal, open_after_all), terminal, stop)
+
+
+def _do(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow) -> int:
+    check_names(options)
+    if options.command in (None, "open"):
+        return open_window(getattr(options, "files", ()))
+    from scoresep.cli import commands  # brings the engines along, which the window does without
+
+    return commands.COMMANDS[options.command](options, terminal, open_window)
+
+
+def _ended(work: Callable[[], int], terminal: Terminal, stop: Stop) -> int:
+    """Do the work, and turn whatever ends it early into one sentence and an exit code."""
+    failure: ScoreSepError
     try:
-        if options.command in (None, "open"):
-            return open_window(getattr(options, "files", ()))
-        signal.signal(signal.SIGTERM, _interrupt)
-        from scoresep.cli import commands
-
-        return commands.COMMANDS[options.command](options, terminal, open_window)
+        return work()
     except KeyboardInterrupt:
-        return terminal.fail(Cancelled())
-    except ScoreSepError as error:
-        return terminal.fail(error)
-    except MemoryError:
-        return terminal.fail(ScoreSepError("The memory was not enough; close other programs and try again."))
-    except BrokenPipeError:
+        failure = Cancelled()
+    except BrokenPipeError:  # whoever read the standard output has seen enough
+        drop(sys.stdout)
         return ScoreSepError.exit_code
-    finally:
-        terminal.clear()
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    except ScoreSepError as error:
+        failure = error
+    except MemoryError:
+        failure = ScoreSepError("The memory was not enough; close other programs and try again.")
+    except Exception as error:
+        _log.critical("unexpected", exc_info=error)
+        failure = ScoreSepError(
+            f"Something went wrong that should not have ({type(error).__name__}: {error}); please report it and send "
+            f"the file '{log_path()}' along."
+        )
+    return terminal.fail(Cancelled() if stop.is_asked else failure)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import NoReturn
 
 from scoresep import __version__
+from scoresep.errors import InputError, UsageError
 
 DESCRIPTION = "Take a recording and its score, and give every instrument back."
 EPILOG = "Without a command the application opens. `scoresep COMMAND -h` tells more of a command."
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[0].upper()}{message[1:]}; “{self.prog} -h” tells more.")
+
+
 def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of all commands."""
-    parser = argparse.ArgumentParser(prog="scoresep", description=DESCRIPTION, epilog=EPILOG)
+    """Make the parser of all commands; it raises `UsageError`."""
+    parser: argparse.ArgumentParser = _Parser(prog="scoresep", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"scoresep {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
@@ -102,3 +112,41 @@ def _add_path(parser: argparse.ArgumentParser) -> None:
 def _add_reporting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.add_argument("--json", action="store_true", help="progress and result as JSON, for scripts")
+
+
+def check_names(options: argparse.Namespace) -> None:
+    """Refuse names that are empty or no text, and a result that would take the place of what it is made from.
+
+    Raises
+    ------
+    UsageError, InputError
+    """
+    given = {field: getattr(options, field, None) for field in ("audio", "score", "notes", "project", "output")}
+    names = {field: name for field, name in given.items() if name is not None}
+    for field, name in names.items():
+        if not name.strip():
+            raise UsageError(f"The name of {_FIELDS[field]} is empty; check the command.")
+    for name in (*names.values(), *getattr(options, "files", ())):
+        if not _is_text(name):
+            raise InputError(f"The name {name!a} is not text in UTF-8; rename the file or folder.")
+    output = names.pop("output", "-")
+    for field, name in names.items():
+        if output != "-" and Path(output).absolute() == Path(name).absolute():
+            raise UsageError(f"The result would take the place of {_FIELDS[field]} '{name}'; give -o another name.")
+
+
+_FIELDS = {
+    "audio": "the recording",
+    "score": "the score",
+    "notes": "the table of notes",
+    "project": "the project",
+    "output": "the result",
+}
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # a name in some old encoding
+        return False
+    return True

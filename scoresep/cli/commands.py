@@ -7,26 +7,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from scoresep.cli.demo_command import demo
 from scoresep.cli.export_command import export
 from scoresep.cli.machine import doctor, engines
 from scoresep.cli.parts import part_named
-from scoresep.cli.terminal import Terminal
-from scoresep.errors import OutputError
+from scoresep.cli.places import check_device, check_output
+from scoresep.cli.terminal import Terminal, counted
 from scoresep.files.notes_csv import read_notes_csv
-from scoresep.files.project_files import data_folder, save_project
 from scoresep.model.path import PathChoices, repeat_sites
 from scoresep.model.project import Project, Recipe, apply_change
 from scoresep.progress import Progress
-from scoresep.resources import resource_path
 from scoresep.session import edits, pipeline
 from scoresep.session.scripting import write_notes, write_segments
 
 OpenWindow = Callable[[Sequence[str]], int]
-DEMO_FILES = ("demo/demo.ogg", "demo/demo.musicxml")
 
 
 def align(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow) -> int:
     """Write the table of notes."""
+    check_output(options.output)
     progress = terminal.progress()
     project = _opened(options, terminal, progress.part(0.0, 0.2))
     project = _aligned(project, terminal, progress.part(0.2, 1.0))
@@ -37,13 +36,14 @@ def align(options: argparse.Namespace, terminal: Terminal, open_window: OpenWind
 
 def segment(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow) -> int:
     """Write the table of segments."""
+    check_output(options.output)
     progress = terminal.progress()
     project = _opened(options, terminal, progress.part(0.0, 0.2))
     project = pipeline.segment(_aligned(project, terminal, progress.part(0.2, 0.9)), progress.part(0.9, 1.0))
     write_segments(project, options.output)
     count = len(pipeline.segments(project))
     if options.output != "-":
-        terminal.say(f"{count} segments in {options.output}")
+        terminal.say(f"{counted(count, 'segment')} in {options.output}")
     terminal.result({"output": options.output, "segments": count})
     return 0
 
@@ -53,6 +53,8 @@ def separate(options: argparse.Namespace, terminal: Terminal, open_window: OpenW
     progress = terminal.progress()
     recipe = Recipe(options.engine, options.budget, options.seed)
     pipeline.check_recipe(recipe)
+    check_device(options.device)
+    check_output(options.output, is_folder=True)
     project = replace(_opened(options, terminal, progress.part(0.0, 0.1)), recipe=recipe)
     chosen = None if options.part is None else _chosen_parts(project, options.part)
     if options.notes is not None:
@@ -67,26 +69,6 @@ def separate(options: argparse.Namespace, terminal: Terminal, open_window: OpenW
     return 0
 
 
-def demo(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow) -> int:
-    """Do the whole job on the built-in piece, then open the application on it."""
-    progress = terminal.progress()
-    folder = Path(options.output)
-    audio, score = _copied_demo(folder)
-    project, _ = pipeline.open_files(audio, score, progress.part(0.0, 0.1))
-    project = _aligned(project, terminal, progress.part(0.1, 0.3))
-    project = pipeline.segment(project, progress.part(0.3, 0.35))
-    project_path = folder / "demo.scoresep"
-    stems = data_folder(project_path) / "stems"
-    project = pipeline.separate(project, stems, device=options.device, progress=progress.part(0.35, 1.0))
-    write_notes(project, folder / "notes.csv")
-    write_segments(project, folder / "segments.csv")
-    save_project(project, project_path)
-    terminal.say(f"The stems are in {stems}, the project is {project_path}.")
-    terminal.result({"project": str(project_path), "stems": str(stems)})
-    terminal.clear()
-    return 0 if options.no_window else open_window([str(project_path)])
-
-
 COMMANDS: dict[str, Callable[[argparse.Namespace, Terminal, OpenWindow], int]] = {
     "align": align,
     "segment": segment,
@@ -98,27 +80,12 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Terminal, OpenWindow], int]] =
 }
 
 
-def _copied_demo(folder: Path) -> tuple[Path, Path]:
-    """Lay the built-in piece into the folder, so that the project there is whole."""
-    copies = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in DEMO_FILES:
-            copies.append(folder / Path(name).name)
-            copies[-1].write_bytes(resource_path(name).read_bytes())
-    except OSError as error:
-        raise OutputError(
-            f"The folder {folder} cannot be written ({error.strerror}); choose another with -o."
-        ) from error
-    return copies[0], copies[1]
-
-
 def _tell_alignment(project: Project, terminal: Terminal, output: str) -> None:
     alignment = project.alignment
     assert alignment is not None
     count = int(alignment.note_times.is_present.sum())
     if output != "-":
-        terminal.say(f"{count} notes in {output} (confidence {alignment.confidence:.2f})")
+        terminal.say(f"{counted(count, 'note')} in {output} (confidence {alignment.confidence:.2f})")
     terminal.result(
         {
             "output": output,
@@ -133,9 +100,8 @@ def _tell_alignment(project: Project, terminal: Terminal, output: str) -> None:
 def _tell_stems(answer: pipeline.SeparationAnswer, terminal: Terminal) -> None:
     stem_set = answer.stem_set
     files = [stem.file for stem in stem_set.stems]
-    terminal.say(
-        f"{len(files)} files in {stem_set.folder} ({stem_set.engine} on {stem_set.device}): {', '.join(files)}"
-    )
+    made_by = f"({stem_set.engine} on {stem_set.device})"
+    terminal.say(f"{counted(len(files), 'file')} in {stem_set.folder} {made_by}: {', '.join(files)}")
     terminal.result({"output": stem_set.folder, "engine": stem_set.engine, "device": stem_set.device, "files": files})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scoresep.cli.parts import part_named
-from scoresep.cli.terminal import Terminal
+from scoresep.cli.terminal import Terminal, counted
 from scoresep.errors import InputError, UsageError
 from scoresep.files.export_audio import DEFAULT_TEMPLATE
 from scoresep.files.project_files import load_project
@@ -29,7 +29,7 @@ def export(options: argparse.Namespace, terminal: Terminal, open_window: Callabl
             f"The recording '{loaded.missing_recording.path}' is not there; open the project in the window and find it."
         )
     report = export_files(export_request(loaded.project, _choices(options, loaded.project)), terminal.progress())
-    terminal.say(f"{len(report.files)} files in {report.folder}: {', '.join(report.files)}")
+    terminal.say(f"{counted(len(report.files), 'file')} in {report.folder}: {', '.join(report.files)}")
     if report.gain_db:
         terminal.say(
             f"All were turned down by {-report.gain_db:.2f} dB, so that none clips; {report.manifest} says so."

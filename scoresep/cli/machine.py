@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import importlib.util
 import platform
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from scoresep import __version__
+from scoresep.cli.screen import screen_problem
 from scoresep.cli.terminal import Terminal
 from scoresep.engines.separation import ENGINES
 from scoresep.engines.separation.devices import device_states
@@ -75,16 +74,8 @@ def _sound() -> dict[str, Any]:
 
 
 def _window() -> dict[str, Any]:
-    import os
-
-    if importlib.util.find_spec("PySide6") is None:
-        return _row("window", False, "PySide6 is not installed; install it with: pip install PySide6-Essentials")
-    has_screen = not sys.platform.startswith("linux") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    )
-    return _row(
-        "window", has_screen, "can open" if has_screen else "no screen here; the command line does all the work"
-    )
+    problem = screen_problem()
+    return _row("window", not problem, problem or "can open")
 
 
 def _disk() -> dict[str, Any]:

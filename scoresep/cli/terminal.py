@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
-from scoresep.errors import ScoreSepError
+from scoresep.cli.streams import drop
+from scoresep.errors import OutputError, ScoreSepError
 from scoresep.progress import Progress, ProgressState
 
 TTY_INTERVAL_S = 0.1
@@ -23,48 +25,62 @@ class Terminal:
         No progress.
     is_json : bool
         Progress, warnings and errors as one JSON object a line, and the result as one.
+    is_cancelled : callable returning bool, optional
+        Whether the work should stop.
     """
 
-    def __init__(self, is_quiet: bool = False, is_json: bool = False) -> None:
+    def __init__(
+        self, is_quiet: bool = False, is_json: bool = False, is_cancelled: Callable[[], bool] | None = None
+    ) -> None:
         self.is_quiet = is_quiet
         self.is_json = is_json
+        self._is_cancelled = is_cancelled
         self._shown_s = 0.0
         self._shown_text = ""
         self._has_line = False
 
     def progress(self) -> Progress:
         """Return a progress that is shown here."""
-        return Progress(None if self.is_quiet else self._show)
+        return Progress(None if self.is_quiet else self._show, self._is_cancelled)
 
     def say(self, text: str) -> None:
-        """Print one line of a result for people; not in JSON mode."""
+        """Print one line of a result for people; not in JSON mode.
+
+        Raises
+        ------
+        OutputError
+        """
         self.clear()
         if not self.is_json:
-            print(text)
+            self._to_stdout(text)
 
     def result(self, values: dict[str, Any]) -> None:
-        """Print the result for scripts; only in JSON mode."""
+        """Print the result for scripts; only in JSON mode.
+
+        Raises
+        ------
+        OutputError
+        """
         if self.is_json:
-            print(json.dumps(values, ensure_ascii=False), flush=True)
+            self._to_stdout(json.dumps(values))
 
     def warn(self, text: str) -> None:
         """Show one sentence of warning."""
         self.clear()
-        self._to_stderr(json.dumps({"warning": text}, ensure_ascii=False) if self.is_json else f"Warning: {text}")
+        self._to_stderr(json.dumps({"warning": text}) if self.is_json else f"Warning: {text}")
 
     def fail(self, error: ScoreSepError) -> int:
         """Show one sentence that says what went wrong, and return the exit code."""
         self.clear()
-        text = str(error)
-        self._to_stderr(json.dumps({"error": text}, ensure_ascii=False) if self.is_json else f"scoresep: {text}")
+        text = " ".join(str(error).split())
+        self._to_stderr(json.dumps({"error": text}) if self.is_json else f"scoresep: {text}")
         return error.exit_code
 
     def clear(self) -> None:
         """Take the line of progress away."""
         if self._has_line:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
             self._has_line = False
+            self._to_stderr("\r\x1b[K", end="")
 
     def _show(self, state: ProgressState) -> None:
         now_s = time.monotonic()
@@ -79,14 +95,34 @@ class Terminal:
             return
         line = f"{state.fraction:4.0%}  {state.text}{_time_left(state)}"
         if is_tty:
-            sys.stderr.write(f"\r\x1b[K{line}")
-            sys.stderr.flush()
             self._has_line = True
+            self._to_stderr(f"\r\x1b[K{line}", end="")
         else:
             self._to_stderr(line)
 
-    def _to_stderr(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+    def _to_stdout(self, line: str) -> None:
+        """Print a line; work that is done stays done where nobody reads it any more."""
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            drop(sys.stdout)
+        except OSError as error:
+            drop(sys.stdout)
+            raise OutputError(
+                f"The standard output could not be written ({error.strerror or error}); send it elsewhere."
+            ) from error
+
+    def _to_stderr(self, text: str, end: str = "\n") -> None:
+        """Print a text; the work goes on where nobody reads it any more."""
+        try:
+            print(text, end=end, file=sys.stderr, flush=True)
+        except OSError:
+            drop(sys.stderr)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things in words: ``1 note``, ``2 notes``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _time_left(state: ProgressState) -> str:

@@ -85,6 +85,7 @@ def whole_file(path: Path, *, may_replace: bool = True) -> Iterator[Path]:
     if not may_replace and path.exists():
         raise OutputError(f"'{path}' exists already; choose another name or allow it to be replaced.")
     with output_errors(path):
+        path = _place_behind(path)
         created = make_folders(path.parent)
         temporary = part_path(path)
         try:
@@ -99,9 +100,51 @@ def whole_file(path: Path, *, may_replace: bool = True) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a small file so that it is whole or not there."""
+    """Write a small file so that it is whole or not there; to a device or a pipe it is sent as it is.
+
+    Raises
+    ------
+    OutputError
+    """
+    if is_channel(path):
+        with output_errors(path), path.open("wb") as channel:
+            channel.write(content)
+        return
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
+
+
+def is_channel(path: Path) -> bool:
+    """Whether there is something at `path` that takes bytes but is no file, such as ``/dev/null`` or a named pipe."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _place_behind(path: Path) -> Path:
+    """Return the file that a link leads to, so that the link stays; what is no file must not be replaced by one."""
+    if is_channel(path):
+        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    return path.resolve() if path.is_symlink() else path
+
+
+def check_place(path: Path, is_folder: bool = False) -> None:
+    """Refuse early a file or folder that cannot be written; that one is not refused is no promise.
+
+    Raises
+    ------
+    OutputError
+    """
+    with output_errors(path):
+        if path.exists() and path.is_dir() != is_folder:
+            raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        if is_channel(path):
+            return
+        at = path if is_folder else path.parent
+        while not at.exists() and at != at.parent:
+            at = at.parent
+        if not at.is_dir():
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(at))
+        if not os.access(at, os.W_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(at))
 
 
 def make_folders(folder: Path) -> list[Path]:

@@ -1,0 +1,46 @@
+"""Ctrl+C, and the signals by which a system asks a program to end."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+SIGNAL_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # SIGHUP: the terminal was closed; SIGBREAK: Windows
+
+
+@dataclass
+class Stop:
+    """Whether the person has asked the work to stop."""
+
+    is_asked: bool = False
+
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """Stop at once, by `KeyboardInterrupt`.
+
+        Only the first time: what is being cleaned up must not be broken off. A library that swallows the interruption
+        does not save the work from ending, since its progress asks for `is_asked`.
+        """
+        if not self.is_asked:
+            self.is_asked = True
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Let all signals that ask for an end do the same while a command runs; what was ignored (nohup) stays ignored."""
+    stop = Stop()
+    former = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = [getattr(signal, name) for name in SIGNAL_NAMES if hasattr(signal, name)]
+        former = {n: h for n in numbers if (h := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
+    for number in former:
+        signal.signal(number, stop.ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
