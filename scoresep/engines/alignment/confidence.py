@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from scipy.special import expit
 
 # The fit at which score and recording as likely belong together as not, and how far around that it is unsure.
 EVEN_FIT, FIT_WIDTH = 0.12, 0.02
@@ -18,7 +19,7 @@ GRID_S = 0.1
 
 def belonging(fit: float) -> float:
     """Return how sure it is that score and recording belong together, 0 to 1, from the fit of the coarse path."""
-    return float(1 / (1 + np.exp(-(fit - EVEN_FIT) / FIT_WIDTH)))
+    return float(expit((fit - EVEN_FIT) / FIT_WIDTH))
 
 
 def note_confidence(onset_s: NDArray[np.float64], absence: NDArray[np.float64], fit: float) -> NDArray[np.float64]:
@@ -46,4 +47,4 @@ def note_confidence(onset_s: NDArray[np.float64], absence: NDArray[np.float64], 
     sums, counts = (gaussian_filter1d(values, AROUND_S / GRID_S, mode="constant") for values in (sums, counts))
     around = (sums / np.maximum(counts, 1e-9))[cell]
     score = 0.08 * np.where(known, presence, around) + 1.6 * around + 16 * np.clip(fit, -0.05, 0.2) - 6.8
-    return np.asarray(1 / (1 + np.exp(-score)))
+    return np.asarray(expit(score))

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 # How often a part falls silent against the score, and comes back, from one of its events to the next.
-LEAVES, COMES_BACK = 0.01, 0.2
+LEAVES, COMES_BACK = 0.01, 0.1
+# Another part's harmonics can sound like a note that is not there: no single note speaks more for playing than this.
+MOST_FOR_PLAYING = -2.5
 
 
 def absent_notes(
@@ -28,7 +30,7 @@ def absent_notes(
     probability : ndarray [shape=(notes,)], float64
     """
     probability = np.zeros(len(part_index))
-    evidence = np.nan_to_num(log_ratio)
+    evidence = np.maximum(np.nan_to_num(log_ratio), MOST_FOR_PLAYING)
     for part in np.unique(part_index):
         mine = np.flatnonzero(part_index == part)
         place, index = np.unique(event_of_note[mine], return_inverse=True)

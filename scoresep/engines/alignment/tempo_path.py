@@ -69,10 +69,10 @@ def flowing_gaps_s(
     -------
     gap_s : ndarray [shape=(events - 1,)], float64
     """
-    step_s = 0.1
-    grid = np.arange(time_s[0], time_s[-1] + step_s, step_s)
-    if len(grid) < 3:
+    if time_s[-1] - time_s[0] < 0.3:
         return np.diff(time_s)
+    grid = np.linspace(time_s[0], time_s[-1], round((time_s[-1] - time_s[0]) / 0.1) + 1)
+    step_s = float(grid[1] - grid[0])
     pace = np.gradient(np.interp(grid, time_s, nominal_s), step_s)  # nominal seconds in a second
     overall = (nominal_s[-1] - nominal_s[0]) / max(time_s[-1] - time_s[0], 1e-9)
     smooth = gaussian_filter1d(np.clip(pace, overall / 4, overall * 4), width_s / step_s, mode="nearest")
