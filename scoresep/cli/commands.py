@@ -131,7 +131,8 @@ def _aligned(project: Project, terminal: Terminal, progress: Progress) -> Projec
 def _with_notes_of(project: Project, path: Path, terminal: Terminal) -> Project:
     assert project.unfolded is not None
     assert project.recording is not None
-    times, warnings = read_notes_csv(path, project.unfolded, project.recording.sample_rate)
+    recording = project.recording
+    times, warnings = read_notes_csv(path, project.unfolded, recording.sample_rate, recording.frames)
     for warning in warnings:
         terminal.warn(warning)
     return pipeline.with_note_times(project, times)

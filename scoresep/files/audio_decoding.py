@@ -8,6 +8,7 @@ would sound different depending on how it was reached.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,9 @@ MAX_HOLE_S = 600.0
 HOLE_TOLERANCE_S = 0.03
 # Containers whose header tells the length; elsewhere FFmpeg guesses it from the bit rate.
 _FORMATS_WITH_LENGTH = {"matroska", "mov", "asf", "avi"}
+
+# An Ogg page (RFC 3533): its mark, at most so many bytes, and the flag that it is the last.
+_OGG_MARK, _OGG_MAX_BYTES, _OGG_LAST = b"OggS", 65_307, 0x04
 
 Block = NDArray[np.float32]
 
@@ -111,6 +115,19 @@ def ffmpeg_stream(path: Path) -> DecodedStream:
         )
         decoded.blocks = _closing(decoder.blocks(first, decoded.warnings.append), stack.pop_all())
         return decoded
+
+
+def lacks_ogg_end(path: Path) -> bool:
+    """Whether a file is in the Ogg format (Vorbis, Opus) without its last page, which nothing else would tell."""
+    with path.open("rb") as file:
+        if file.read(len(_OGG_MARK)) != _OGG_MARK:
+            return False
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 2 * _OGG_MAX_BYTES, 0))
+        tail = file.read()
+    page = tail[max(tail.rfind(_OGG_MARK), 0) :]
+    head_bytes = 27 + page[26] if len(page) > 26 else 27
+    return len(page) < head_bytes + sum(page[27:head_bytes]) or not page[5] & _OGG_LAST
 
 
 def _closing(blocks: Iterator[Block], resources: contextlib.ExitStack) -> Iterator[Block]:

@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from scoresep.errors import AudioFileError
 from scoresep.files.atomic import whole_file, write_whole
-from scoresep.files.audio_decoding import DecodedStream, ffmpeg_stream, sndfile_stream
+from scoresep.files.audio_decoding import DecodedStream, ffmpeg_stream, lacks_ogg_end, sndfile_stream
 from scoresep.files.cache import cached_path, content_key, mark_used, trim_cache
 from scoresep.files.wav_files import WavWriter
 from scoresep.model.audio import Recording, SampleSource, blocks
@@ -30,6 +30,7 @@ from scoresep.model.timebase import format_time
 from scoresep.progress import Progress
 
 SILENT_PEAK = 1e-6  # -120 dB: below the last bit of 16 and near that of 24 bits
+HIGHEST_PEAK = 1e12  # floats on the scale of 32-bit integers are still sound; what is beyond is damage
 _CHECK_BLOCK_FRAMES = 1 << 16
 _UNKNOWN_FRAMES = 2**62  # libsndfile's answer for a stream of unknown length is near 2**63
 _EXACT_SUBTYPES = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
@@ -232,8 +233,9 @@ def check_samples(source: SampleSource, progress: Progress | None = None, name: 
     peak, clipped_frames, done = 0.0, 0, 0
     for block in blocks(source, _CHECK_BLOCK_FRAMES):
         loudest = np.abs(block).max(axis=0, initial=0.0)
-        if not np.isfinite(loudest).all():
-            at = format_time((done + int(np.argmin(np.isfinite(loudest)))) / source.sample_rate)
+        is_sound = loudest < HIGHEST_PEAK  # NaN is not
+        if not is_sound.all():
+            at = format_time((done + int(np.argmin(is_sound))) / source.sample_rate)
             raise AudioFileError(
                 f"{name} holds numbers that are not sound (NaN or infinity) at {at}; export it again from its program."
             )
@@ -252,6 +254,8 @@ def _check_readable(path: Path) -> None:
             raise AudioFileError(f"'{path}' is a folder; choose a sound file in it.")
         if not path.exists():
             raise AudioFileError(f"The recording '{path}' is not there; check its name or choose another.")
+        if not path.is_file():
+            raise AudioFileError(f"'{path}' is a device or a pipe, not a file; save the sound to a file first.")
         if path.stat().st_size == 0:
             raise AudioFileError(f"'{path}' is empty (0 bytes); choose another recording.")
         with open(path, "rb"):
@@ -320,6 +324,9 @@ def _decoded_facts(path: Path, key: str, progress: Progress) -> _Facts:
         except AudioFileError:
             if facts is None:
                 raise
+    if not facts.warnings and lacks_ogg_end(path):
+        length = format_time(facts.frames / facts.sample_rate)
+        facts = replace(facts, warnings=(f"'{path.name}' is cut off: {length} of it is there, which is used.",))
     write_whole(notes, json.dumps(asdict(facts)).encode())
     return facts
 

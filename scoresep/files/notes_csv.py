@@ -32,6 +32,7 @@ REQUIRED_COLUMNS = ("part_index", "pitch_midi", "onset_quarter", "onset_s", "off
 # Rows whose measure and beat fit no note are given to the nearest note of their pitch within this distance.
 QUARTER_TOLERANCE = 0.02
 BEAT_TOLERANCE = 0.01
+MAX_SECONDS = 1e7  # a hundred days: whatever is later is no time of a recording
 
 
 def write_notes_csv(
@@ -83,7 +84,9 @@ def write_notes_csv(
     write_table(path, COLUMNS, rows)
 
 
-def read_notes_csv(path: str | Path, unfolded: UnfoldedScore, sample_rate: int) -> tuple[NoteTimes, tuple[str, ...]]:
+def read_notes_csv(
+    path: str | Path, unfolded: UnfoldedScore, sample_rate: int, frames: int | None = None
+) -> tuple[NoteTimes, tuple[str, ...]]:
     """Read where the notes of a score lie in the recording.
 
     A row belongs to the note of the same part and pitch on the same beat of the same measure and occurrence; failing
@@ -95,6 +98,8 @@ def read_notes_csv(path: str | Path, unfolded: UnfoldedScore, sample_rate: int) 
     unfolded : UnfoldedScore
     sample_rate : int
         Of the recording.
+    frames : int, optional
+        Length of the recording; notes that begin outside of it are left out.
 
     Returns
     -------
@@ -105,7 +110,7 @@ def read_notes_csv(path: str | Path, unfolded: UnfoldedScore, sample_rate: int) 
     Raises
     ------
     InputError
-        The file is not such a table, a number is wrong, or no row fits the score.
+        The file is not such a table, a number is wrong, or no row fits the score or the recording.
     """
     rows = [_read_row(row, sample_rate) for row in read_table(path, REQUIRED_COLUMNS)]
     note_of_row = _match(rows, unfolded)
@@ -118,6 +123,16 @@ def read_notes_csv(path: str | Path, unfolded: UnfoldedScore, sample_rate: int) 
             f"{len(unmatched)} of {len(rows)} rows of '{path}' fit no note of this score and are left out "
             f"(the first in line {unmatched[0]})."
         )
+    if frames is not None:
+        outside = [i for i in note_of_row if not 0 <= rows[i].onset_frame < frames]
+        if len(outside) == len(note_of_row):
+            raise InputError(f"All notes of '{path}' lie outside the recording; check that the table belongs to it.")
+        if outside:
+            warnings.append(
+                f"{len(outside)} of {len(rows)} rows of '{path}' begin outside the recording and are left out "
+                f"(the first in line {rows[min(outside)].line})."
+            )
+        note_of_row = {i: note for i, note in note_of_row.items() if i not in set(outside)}
     return _times_of(rows, note_of_row, unfolded), tuple(warnings)
 
 
@@ -136,8 +151,7 @@ class _Row:
 
 
 def _read_row(row: TableRow, sample_rate: int) -> _Row:
-    onset_frame = second_to_frame(row.number("onset_s"), sample_rate)
-    offset_frame = second_to_frame(row.number("offset_s"), sample_rate)
+    onset_frame, offset_frame = (_frame(row, column, sample_rate) for column in ("onset_s", "offset_s"))
     if offset_frame < onset_frame:
         raise row.error("the note ends before it begins")
     has_place = bool(row.text("measure") and row.text("occurrence") and row.text("beat"))
@@ -153,6 +167,13 @@ def _read_row(row: TableRow, sample_rate: int) -> _Row:
         offset_frame,
         min(max(row.number("confidence"), 0.0), 1.0) if row.text("confidence") else 1.0,
     )
+
+
+def _frame(row: TableRow, column: str, sample_rate: int) -> int:
+    seconds = row.number(column)
+    if abs(seconds) > MAX_SECONDS:
+        raise row.error(f"“{row.text(column)}” in column {column} is no time of a recording")
+    return second_to_frame(seconds, sample_rate)
 
 
 def _pitch_key(pitch_midi: float) -> int | None:

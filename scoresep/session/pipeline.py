@@ -144,8 +144,9 @@ def load_recording(path: str, progress: Progress) -> LoadedRecording:
     """
     warnings: list[str] = []
     recording = open_recording(path, progress.part(0.0, 0.7), warnings.append)
+    name = f"What can be read of '{recording.path}'" if warnings else f"'{recording.path}'"
     with open_source(recording) as source:
-        check_samples(source, progress.part(0.7, 1.0))
+        check_samples(source, progress.part(0.7, 1.0), name)
     return LoadedRecording(recording, tuple(warnings))
 
 
@@ -361,10 +362,19 @@ def with_note_times(project: Project, times: NoteTimes) -> Project:
     unfolded = project.unfolded
     if unfolded is None:
         raise InputError("Open a score first.")
-    here = times.is_present
-    if len(np.unique(unfolded.notes.onset_quarter[here])) < 2:
-        raise InputError("The table of notes places fewer than two moments of this score; check that it belongs to it.")
-    time_map = rising_time_map(unfolded.notes.onset_quarter[here], times.onset_frame[here])
+    notes, here = unfolded.notes, np.flatnonzero(times.is_present)
+    if not len(here):
+        raise InputError("The table of notes holds none that is in this recording; check that it belongs to it.")
+    ends_quarter = notes.onset_quarter[here] + notes.duration_quarter[here]
+    last = here[np.argmax(ends_quarter)]
+    quarters = np.append(notes.onset_quarter[here], ends_quarter.max())
+    frames = np.append(times.onset_frame[here], times.offset_frame[last])
+    try:
+        time_map = rising_time_map(quarters, frames)
+    except ValueError as error:
+        raise InputError(
+            "The times in the table of notes do not rise as the score goes on; check that it belongs to this score."
+        ) from error
     return with_alignment(project, Alignment(time_map, times))
 
 

@@ -41,6 +41,7 @@ _OTHER_PROGRAMS = {
 }  # fmt: skip
 _PICTURES = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8")
 _SOUNDS = (b"fLaC", b"OggS", b"ID3", b"FORM")
+_WEB_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL)
 
 
 def open_score(path: str | Path, progress: Progress | None = None) -> tuple[ScoreFile, Score]:
@@ -163,6 +164,8 @@ def _check_file(path: Path) -> None:
         raise ScoreFileError(f"'{path}' is not there or cannot be read; choose the score again.") from error
     if path.is_dir():
         raise ScoreFileError(f"'{path}' is a folder; choose a score in it.")
+    if not path.is_file():
+        raise ScoreFileError(f"'{path}' is a device or a pipe, not a file; save the score to a file first.")
     if size > MAX_SCORE_BYTES:
         raise ScoreFileError(f"'{path.name}' is too large for a score; choose a MusicXML, MIDI, ABC or MEI file.")
 
@@ -179,6 +182,8 @@ def _refuse_other_media(data: bytes, name: str) -> None:
         raise ScoreFileError(f"'{name}' is a picture of a score; a music scanning program can make MusicXML of it.")
     if data.startswith(_SOUNDS) or (data.startswith(b"RIFF") and data[8:12] == b"WAVE"):
         raise ScoreFileError(f"'{name}' is a recording, not a score; open it as the recording.")
+    if _WEB_PAGE.match(data[:2000].removeprefix(b"\xef\xbb\xbf")):
+        raise ScoreFileError(f"'{name}' is a web page, not a score; download the score itself from that page.")
 
 
 def _looks_like_xml(data: bytes) -> bool:
