@@ -113,7 +113,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("reset_mixer", PARTS, "&Reset the mixer", (), "Set all levels, pans, mutes and solos to rest"),
     ActionSpec("align", WORK, "&Align", ("Ctrl+Shift+A",), "Find where every note lies in the recording"),
     ActionSpec("accept", WORK, "Acce&pt the new alignment", ("A",), "Take the alignment that is shown beside"),
-    ActionSpec("reject", WORK, "Re&ject the new alignment", (), "Keep the present alignment"),
+    ActionSpec("reject", WORK, "Re&ject the new alignment", ("Shift+A",), "Keep the present alignment"),
     ActionSpec("segment", WORK, "Se&gment again", (), "Find again which parts sound when, from the aligned notes"),
     ActionSpec("separate", WORK, "&Separate…", ("Ctrl+Shift+E",), "Make a stem of every part", starts_group=True),
     ActionSpec(

@@ -13,7 +13,7 @@ from scoresep.session.session import DOUBTFUL_CONFIDENCE, Message, Session
 Do = Mapping[str, Callable[[], None]]
 
 
-def sentences_of(session: Session, do: Do) -> tuple[Sentence, ...]:
+def sentences_of(session: Session, do: Do, difference: str = "") -> tuple[Sentence, ...]:
     """Return all that is to be said now, hints first.
 
     Parameters
@@ -21,8 +21,10 @@ def sentences_of(session: Session, do: Do) -> tuple[Sentence, ...]:
     session : Session
     do : mapping of callable
         What can be offered, by the ids of actions, and ``find_recording`` and ``show_export``.
+    difference : str
+        What an alignment that waits to be accepted would change, in a sentence.
     """
-    hints = [hint for hint in (_missing(session, do), _alignment(session, do), _stems(session, do)) if hint]
+    hints = [hint for hint in (_missing(session, do), _alignment(session, do, difference), _stems(session, do)) if hint]
     return (*hints, *(_sentence(message, session, do) for message in session.messages))
 
 
@@ -66,11 +68,12 @@ def _missing(session: Session, do: Do) -> Sentence | None:
     return None
 
 
-def _alignment(session: Session, do: Do) -> Sentence | None:
+def _alignment(session: Session, do: Do, difference: str) -> Sentence | None:
     project = session.project
     if project.pending_alignment is not None:
         confidence = round(100 * project.pending_alignment.confidence)
-        text = f"There is a new alignment (confidence {confidence} %). The present one stays until you accept it."
+        text = f"There is a new alignment (confidence {confidence} %), shown dashed. {difference}".rstrip()
+        text += " The present one stays until you accept it."
         return Sentence("hint", text, (Offer("Accept", do["accept"]), Offer("Reject", do["reject"])))
     return None
 

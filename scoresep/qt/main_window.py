@@ -181,7 +181,8 @@ class MainWindow(QMainWindow):
         offers = {name: action.trigger for name, action in self.commands.items()}
         offers["find_recording"] = self.documents.find_recording
         offers["show_export"] = self.documents.show_export
-        self.messages.show_sentences(sentences_of(self.session, offers))
+        difference = self.timeline.difference.text if self.timeline.difference is not None else ""
+        self.messages.show_sentences(sentences_of(self.session, offers, difference))
         self.transport.set_next_step(next_step(self.session))
         self._slots.refresh()
 

@@ -39,6 +39,8 @@ class TimelineFeed:
             view.set_pyramid(session.pyramid)
         if what & SCORE_FIELDS:
             view.set_score(project.unfolded, project.alignment, project.parts)
+        if what & (SCORE_FIELDS | {"pending_alignment"}):
+            view.set_pending(project.pending_alignment)
         if what & {"activities", "recording"}:
             view.set_segments(project.activities, project.recording.frames if project.recording is not None else 0)
 

@@ -8,6 +8,7 @@ from scoresep.model.audio import SampleSource
 from scoresep.model.peaks import PeakPyramid
 from scoresep.model.project import PartSettings
 from scoresep.model.segments import Activity, Segment
+from scoresep.qt.timeline.difference import Difference
 from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.wave_data import WaveData
 
@@ -31,6 +32,8 @@ class TimelineContent:
     ----------
     recording : WaveData or None
     layout : ScoreLayout or None
+    difference : Difference or None
+        What an alignment that waits to be accepted would change.
     parts : tuple of PartSettings
     activities : tuple of Activity or None
     segments : tuple of Segment
@@ -42,6 +45,7 @@ class TimelineContent:
 
     recording: WaveData | None = None
     layout: ScoreLayout | None = None
+    difference: Difference | None = None
     parts: tuple[PartSettings, ...] = ()
     activities: tuple[Activity, ...] | None = None
     segments: tuple[Segment, ...] = ()

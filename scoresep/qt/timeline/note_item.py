@@ -12,13 +12,13 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from scoresep.qt.timeline.content import TimelineContent
+from scoresep.qt.timeline.difference import DOUBTFUL
 from scoresep.qt.timeline.lane import EMPTY_LANE_PX, Hit, Lane
 from scoresep.qt.timeline.painting import PaintContext
+from scoresep.qt.timeline.pending_item import ghosts_in, paint_ghost_notes
 from scoresep.qt.timeline.score_layout import ScoreLayout, pitch_name
 from scoresep.qt.timeline.theme import ink_on, premultiplied, translucent
 
-# Below this the place of a note is doubtful and drawn so.
-DOUBTFUL = 0.5
 MOST_SINGLE_NOTES = 280
 LEAST_NOTE_PX = 3.0
 FAR_PX = 16000.0
@@ -87,6 +87,10 @@ class NoteItem(Lane):
             self._paint_dense(ctx, layout, places, top, height)
         else:
             self._paint_single(ctx, layout, places, top, height)
+        if self.content.difference is not None:
+            ghosts = ghosts_in(ctx, self.content.difference)
+            rects = self._note_rects(ctx, self.content.difference.pending, ghosts, top, height)
+            paint_ghost_notes(ctx, self.content, ghosts, rects)
 
     def _paint_single(
         self, ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], top: float, height: float

@@ -7,6 +7,7 @@ from PySide6.QtGui import QFontMetricsF
 
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.painting import PaintContext
+from scoresep.qt.timeline.pending_item import paint_pending_lines, paint_pending_strip
 from scoresep.qt.timeline.score_layout import BarGrid
 from scoresep.qt.timeline.ticks import BarMarks, bar_marks, time_ticks
 
@@ -44,6 +45,9 @@ class RulerItem:
         bottom, top = self.height, self.height - ROW_PX
         if marks is not None:
             self._paint_bars(ctx, marks, metrics)
+            if self._content.difference is not None:
+                paint_pending_lines(ctx, self._content.difference, ROW_PX - 9, top)
+                paint_pending_strip(ctx, self._content.difference, bottom)
             ctx.horizontal(top, ctx.clip_left, ctx.clip_right, ctx.theme.beat_line)
         for tick in time_ticks(ctx.axis, metrics.horizontalAdvance("0:00:00.00") + 18):
             x = ctx.x(tick.frame)
@@ -98,3 +102,5 @@ class RulerItem:
             if first <= x <= last:
                 is_strong = step in strong or step == layout.grid.count or len(marks.beats) > 0
                 ctx.vertical(x, top, bottom, ctx.theme.bar_line if is_strong else ctx.theme.beat_line)
+        if self._content.difference is not None:
+            paint_pending_lines(ctx, self._content.difference, top, bottom)

@@ -79,6 +79,11 @@ class BarGrid:
         indices = np.array(unfolded.path.measure_indices, np.int64)
         self.is_jump = np.concatenate([[False], np.diff(indices) != 1]) if self.count else np.zeros(0, np.bool_)
 
+    @property
+    def time_map(self) -> TimeMap:
+        """What the places come from."""
+        return self._time_map
+
     @cached_property
     def typical_bar_frames(self) -> float:
         """Median length of a bar."""

@@ -21,6 +21,7 @@ from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity, segments_of
 from scoresep.qt.timeline.axis_scroll_bar import AxisScrollBar
 from scoresep.qt.timeline.content import StemWave
+from scoresep.qt.timeline.difference import Difference
 from scoresep.qt.timeline.gestures import Gestures
 from scoresep.qt.timeline.score_layout import score_layout
 from scoresep.qt.timeline.theme import Theme
@@ -46,6 +47,7 @@ class TimelineView(TimelineNavigation):
         super().__init__(parent)
         self._unfolded: UnfoldedScore | None = None
         self._alignment: Alignment | None = None
+        self._pending: Alignment | None = None
         self._follow = Follow.PAGE
         self._own_theme: QPalette | None = None
         self._across = AxisScrollBar(self)
@@ -102,6 +104,18 @@ class TimelineView(TimelineNavigation):
             self._content_changed(fit=is_first)
         else:
             self.canvas.rebuild()
+
+    def set_pending(self, alignment: Alignment | None) -> None:
+        """Show what an alignment that waits to be accepted would change; None when none waits."""
+        if alignment != self._pending:
+            self._pending = alignment
+            self._lay_score_out()
+            self.canvas.rebuild()
+
+    @property
+    def difference(self) -> Difference | None:
+        """What the alignment that waits would change."""
+        return self._content.difference
 
     def set_segments(self, activities: tuple[Activity, ...] | None, total_frames: int = 0) -> None:
         """Show the activity of every part and the segments that follow; None shows neither."""
@@ -169,6 +183,11 @@ class TimelineView(TimelineNavigation):
         self._content.layout = (
             score_layout(self._unfolded, self._alignment, self.sample_rate) if self._unfolded is not None else None
         )
+        self._content.difference = None
+        present = self._content.layout
+        if present is not None and present.is_aligned and self._unfolded is not None and self._pending is not None:
+            pending = score_layout(self._unfolded, self._pending, self.sample_rate)
+            self._content.difference = Difference(present, pending, self.sample_rate) if pending.is_aligned else None
 
     def _content_changed(self, fit: bool) -> None:
         self.canvas.rebuild()
