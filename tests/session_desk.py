@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,16 @@ class Desk:
         assert session.project.alignment is not None
         return session
 
+    def with_own_files(self) -> Session:
+        """Begin a session in which the duet is open and aligned, from files in the folder of the test."""
+        for path in (self.duet.audio, self.duet.score):
+            shutil.copy(path, self.folder / path.name)
+        audio, score = self.folder / self.duet.audio.name, self.folder / self.duet.score.name
+        desk = Desk(replace(self.duet, audio=audio, score=score), self.runner, self.folder)
+        self.sessions.append(desk.aligned())
+        self.sessions[-1].settings = replace(self.sessions[-1].settings, aligns_on_open=False)
+        return self.sessions[-1]
+
 
 def until(session: Session, condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
     """Poll a session, as a window does, until something holds."""
@@ -83,6 +95,17 @@ def settle(session: Session) -> None:
 def texts(session: Session, level: str | None = None) -> list[str]:
     """Return what is said."""
     return [m.text for m in session.messages if level in (None, m.level)]
+
+
+def stem_folder(session: Session) -> Path:
+    """Return where the stems lie."""
+    assert session.project.stem_set is not None
+    return Path(session.project.stem_set.folder)
+
+
+def rename_part(session: Session, name: str) -> None:
+    """Make an edit."""
+    session.apply(edits.set_part(session.project, 0, f"Rename to {name}", name=name))
 
 
 def make_stems(session: Session, level: float = 0.25) -> StemSet:
