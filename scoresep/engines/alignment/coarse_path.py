@@ -26,7 +26,7 @@ INNER_END_COST_S = 2.0
 # Loud frames that no part of the score explains count as much against a path as a mismatch of this size.
 UNEXPLAINED = 0.03
 MOST_CELLS = 40_000_000
-MOST_CELLS_TRANSPOSING = 3_000_000
+MOST_CELLS_TRANSPOSING = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """A small network that says where in its patch a note begins, or that it does not.
 
-It is a stack of convolutions over time with some 20 000 weights, evaluated with numpy. `packaging/onset_training` tells
-how it was trained, on renderings of scores whose note times are known.
+It is a stack of convolutions over time with some 20 000 weights, evaluated with numpy. `packaging/onset_training.py`
+tells how it was trained, on renderings of scores whose note times are known.
 """
 
 from __future__ import annotations
