@@ -296,8 +296,9 @@ class Session(SessionState):
         """
 
         def got(report: ExportReport) -> None:
-            lowered = f", all turned down by {-report.gain_db:.2f} dB so that none clips" if report.gain_db else ""
-            self.say("info", f"{len(report.files)} files are in {report.folder}{lowered}.", "export")
+            files = "1 file is" if len(report.files) == 1 else f"{len(report.files)} files are"
+            lowered = f", turned down by {-report.gain_db:.2f} dB so that nothing clips" if report.gain_db else ""
+            self.say("info", f"{files} in {report.folder}{lowered}.", "export")
 
         self.start_job("export", "Export", exporting.export, (exporting.export_request(self.project, choices),), got)
 

@@ -1,0 +1,91 @@
+"""Export from a session: what is written, what is refused, and what is said of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from session_desk import Desk, make_stems, settle, stem_folder, texts
+
+from scoresep.errors import InputError
+from scoresep.model.project import ChannelStrip, Mixer
+from scoresep.session import edits
+from scoresep.session.exporting import ExportChoices, export_request
+from scoresep.session.session import Session
+
+
+@pytest.fixture
+def session(desk: Desk) -> Session:
+    """Begin a session with constant stems: 0.25, 0.5 and the residual 0.75."""
+    session = desk.aligned()
+    make_stems(session)
+    return session
+
+
+def test_stems_are_exported_and_the_person_is_told_where(desk: Desk, session: Session) -> None:
+    out = desk.folder / "out"
+    session.start_export(ExportChoices(str(out), container="flac", bits=24, template="{part}"))
+    settle(session)
+    assert texts(session) == [f"3 files are in {out}."]
+    assert {p.name for p in out.iterdir() if p.suffix == ".flac"} == {"Flute.flac", "Cello.flac", "Residual.flac"}
+    samples, _ = soundfile.read(out / "Cello.flac")
+    np.testing.assert_allclose(samples, 0.5, atol=1e-6)
+
+
+def test_files_in_the_way_are_kept_and_said_until_an_export_goes_well(desk: Desk, session: Session) -> None:
+    out = desk.folder / "out"
+    out.mkdir()
+    (out / "01 Flute.wav").write_text("my own")
+    session.start_export(ExportChoices(str(out)))
+    settle(session)
+    assert len(texts(session)) == 1 and "exists already" in texts(session, "error")[0]
+    assert [p.name for p in out.iterdir()] == ["01 Flute.wav"] and (out / "01 Flute.wav").read_text() == "my own"
+    session.start_export(ExportChoices(str(out), overwrites=True))
+    settle(session)
+    assert texts(session) == [f"3 files are in {out}."] and soundfile.info(out / "01 Flute.wav").frames > 0
+
+
+def test_what_was_turned_down_is_said(desk: Desk, session: Session) -> None:
+    session.set_mixer(replace(session.project.mixer, master_gain_db=6.0))
+    session.start_export(ExportChoices(str(desk.folder / "out"), is_mix=True, bits=16))
+    settle(session)
+    assert "turned down by" in texts(session)[0] and "1 files" not in texts(session)[0]
+
+
+def test_the_mix_is_what_is_heard(desk: Desk, session: Session) -> None:
+    strips = (ChannelStrip(gain_db=-6.0), ChannelStrip(is_muted=True))
+    session.set_mixer(Mixer(strips, ChannelStrip(gain_db=-math.inf)))
+    session.start_export(ExportChoices(str(desk.folder / "out"), is_mix=True, start_frame=100, end_frame=600))
+    settle(session)
+    (written,) = (desk.folder / "out").glob("*.wav")
+    samples, _ = soundfile.read(written)
+    assert samples.shape == (500, 2)
+    np.testing.assert_allclose(samples, 0.25 * 10 ** (-6 / 20), rtol=1e-5)
+
+
+def test_without_stems_there_is_nothing_to_export(desk: Desk, session: Session) -> None:
+    session.undo()
+    with pytest.raises(InputError, match="no stems to export"):
+        session.start_export(ExportChoices(str(desk.folder / "out")))
+
+
+def test_nothing_chosen_and_stems_that_are_gone_are_said(desk: Desk, session: Session) -> None:
+    session.start_export(ExportChoices(str(desk.folder / "out"), part_indices=()))
+    settle(session)
+    assert "at least one part" in texts(session, "error")[0]
+    (stem_folder(session) / "01 Flute.wav").unlink()
+    session.start_export(ExportChoices(str(desk.folder / "out")))
+    settle(session)
+    assert len(texts(session)) == 1 and "01 Flute.wav" in texts(session, "error")[0]
+    assert not (desk.folder / "out").exists()
+
+
+def test_files_bear_the_names_that_parts_have_now(session: Session) -> None:
+    session.apply(edits.set_part(session.project, 0, "Rename part", name="Traverso"))
+    request = export_request(session.project, ExportChoices("out", part_indices=(0, None)))
+    assert [(t.name, t.part_index) for t in request.tracks] == [("Traverso", 0), ("Residual", None)]
+    assert all(Path(t.inputs[0].source).exists() for t in request.tracks if isinstance(t.inputs[0].source, str))
