@@ -10,9 +10,14 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ScoreSep with the arguments of a command line and return its exit code."""
     from scoresep.cli import run
+    from scoresep.cli.stopping import end_undisturbed
 
     multiprocessing.freeze_support()
-    return run(sys.argv[1:] if arguments is None else list(arguments), _open_window)
+    if arguments is not None:
+        return run(list(arguments), _open_window)
+    exit_code = run(sys.argv[1:], _open_window)
+    end_undisturbed()
+    return exit_code
 
 
 def _open_window(files: Sequence[str]) -> int:

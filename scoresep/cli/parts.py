@@ -12,11 +12,16 @@ def part_named(name: str, project: Project) -> int:
     Raises
     ------
     UsageError
+        There is none, or several bear the name.
     """
-    names = [p.name.casefold() for p in project.parts]
-    if name.casefold() in names:
-        return names.index(name.casefold())
-    if name.isdecimal() and 1 <= int(name) <= len(names):
-        return int(name) - 1
-    listed = ", ".join(f"{i + 1} {p.name}" for i, p in enumerate(project.parts))
+    wanted = name.strip().casefold()
+    found = [i for i, part in enumerate(project.parts) if part.name.strip().casefold() == wanted]
+    if not found and wanted.isdecimal() and 1 <= int(wanted) <= len(project.parts):
+        found = [int(wanted) - 1]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        numbers = " and ".join(str(i + 1) for i in found)
+        raise UsageError(f"{len(found)} parts are called “{name}”; choose one by its number: {numbers}.")
+    listed = ", ".join(f"{i + 1} {part.name}" for i, part in enumerate(project.parts))
     raise UsageError(f"The score has no part “{name}”; it has: {listed}.")

@@ -33,10 +33,7 @@ class Stop:
 def stoppable() -> Iterator[Stop]:
     """Let all signals that ask for an end do the same while a command runs; what was ignored (nohup) stays ignored."""
     stop = Stop()
-    former = {}
-    if threading.current_thread() is threading.main_thread():
-        numbers = [getattr(signal, name) for name in SIGNAL_NAMES if hasattr(signal, name)]
-        former = {n: h for n in numbers if (h := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
+    former = {n: h for n in _numbers() if (h := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
     for number in former:
         signal.signal(number, stop.ask)
     try:
@@ -44,3 +41,16 @@ def stoppable() -> Iterator[Stop]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def end_undisturbed() -> None:
+    """Let no signal change the exit code any more, now that all is done and the program only ends."""
+    for number in _numbers():
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _numbers() -> tuple[signal.Signals, ...]:
+    """Return the signals that exist here; none in a thread, which may not handle any."""
+    if threading.current_thread() is not threading.main_thread():
+        return ()
+    return tuple(getattr(signal, name) for name in SIGNAL_NAMES if hasattr(signal, name))

@@ -34,6 +34,7 @@ def own_streams() -> Iterator[None]:
         with _error_stream_apart() if _is_real(sys.stderr) else contextlib.nullcontext():
             yield
     finally:
+        _let_go(sys.stdout)
         logging.captureWarnings(False)
         logging.getLogger().removeHandler(_NOBODY)
 
@@ -46,6 +47,15 @@ def drop(stream: TextIO | None) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def _let_go(stream: TextIO | None) -> None:
+    """Print what is left; what cannot be printed now is not tried again at the end of the program."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except OSError:
+        drop(stream)
 
 
 _NOBODY = logging.NullHandler()  # without any handler, logging prints to the error stream

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoresep.errors import InputError
+from scoresep.errors import InputError, OutputError
 from scoresep.files.atomic import write_whole
 
 STANDARD_OUTPUT = "-"
@@ -28,10 +28,29 @@ def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequenc
     writer.writerow(columns)
     writer.writerows(rows)
     if str(path) == STANDARD_OUTPUT:
-        sys.stdout.write(text.getvalue())
-        sys.stdout.flush()
+        _print(text.getvalue())
     else:
         write_whole(Path(path).expanduser().absolute(), text.getvalue().encode())
+
+
+def _print(text: str) -> None:
+    """Print in UTF-8, whatever the terminal's encoding, since tables are read by programs."""
+    if sys.stdout is None:
+        raise OutputError("The standard output is closed; name a file to write the table to.")
+    try:
+        sys.stdout.flush()
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.buffer.write(text.encode())
+        else:
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough; whether that matters is for the caller to say
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"The table could not be written to the standard output ({reason}); name a file for it."
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -369,12 +369,15 @@ def with_note_times(project: Project, times: NoteTimes) -> Project:
     last = here[np.argmax(ends_quarter)]
     quarters = np.append(notes.onset_quarter[here], ends_quarter.max())
     frames = np.append(times.onset_frame[here], times.offset_frame[last])
+    astray = InputError(
+        "The times in the table of notes do not rise as the score goes on; check that it belongs to this score."
+    )
     try:
         time_map = rising_time_map(quarters, frames)
     except ValueError as error:
-        raise InputError(
-            "The times in the table of notes do not rise as the score goes on; check that it belongs to this score."
-        ) from error
+        raise astray from error
+    if len(time_map.quarter) <= len(np.unique(notes.onset_quarter[here])) / 2:
+        raise astray
     return with_alignment(project, Alignment(time_map, times))
 
 
