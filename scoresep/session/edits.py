@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from scoresep.errors import UsageError
-from scoresep.model.alignment import Alignment, NoteTimes
+from scoresep.model.alignment import Alignment
 from scoresep.model.audio import Recording
+from scoresep.model.bending import Reach, bent_alignment, followed_activities
 from scoresep.model.colors import default_part_colors
 from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.project import (
@@ -28,7 +29,7 @@ from scoresep.model.project import (
 )
 from scoresep.model.score import Measure, Score, UnfoldedScore
 from scoresep.model.segments import Activity, activities_from_notes, joined_intervals
-from scoresep.model.timemap import SyncPoint, TimeMap, rising_time_map
+from scoresep.model.timemap import SyncPoint
 
 
 def set_recording(project: Project, recording: Recording) -> Change:
@@ -133,8 +134,10 @@ def set_activities(project: Project, activities: tuple[Activity, ...]) -> Change
     return change_to(project, "Segment", activities=with_hand_made(activities, project.activities))
 
 
-def place_bar(project: Project, point: SyncPoint) -> Change:
-    """Place one position of the score on a frame by hand: the notes between the neighbouring points by hand follow.
+def place_bar(project: Project, point: SyncPoint, reach: Reach = Reach.NEIGHBOURS) -> Change:
+    """Place one position of the score on a frame by hand; what is around follows as far as `reach` says.
+
+    Edges of activity that lie on notes go with them.
 
     An alignment that waits to be accepted knows nothing of the point, and is dropped.
 
@@ -157,18 +160,29 @@ def place_bar(project: Project, point: SyncPoint) -> Change:
     quarters = [unfolded.beat_to_quarter(p.measure_index, p.occurrence, p.beat) for p in points]
     if any(a is None or b is None or a >= b for a, b in pairwise(quarters)):
         raise UsageError("A point cannot be placed beyond its neighbour; move or remove that one first.")
-    time_map = _through_point(alignment.time_map, quarter, point.frame)
-    times = _moved_times(alignment, unfolded, time_map)
-    moved = replace(alignment, time_map=time_map, note_times=times)
-    measure = unfolded.score.measures[point.measure_index]
+    moved = bent_alignment(alignment, unfolded, quarter, point.frame, reach)
     return change_to(
         project,
-        f"Place bar {measure.number}",
+        f"Place {position_text(unfolded, point)}",
         alignment=moved,
         pending_alignment=None,
         hand_points=points,
-        activities=with_hand_made(derived_activities(project, moved), project.activities),
+        activities=activities_following(project, moved),
     )
+
+
+def activities_following(project: Project, moved: Alignment) -> tuple[Activity, ...] | None:
+    """Return the activities after the notes of the present alignment have moved: edges that lie on notes follow."""
+    if project.activities is None or project.alignment is None or project.unfolded is None or project.recording is None:
+        return project.activities
+    before, notes = project.alignment.note_times, project.unfolded.notes
+    return followed_activities(project.activities, notes, before, moved.note_times, project.recording.frames)
+
+
+def position_text(unfolded: UnfoldedScore, point: SyncPoint) -> str:
+    """Write a position of the score: ``bar 12``, ``bar 12, beat 3``."""
+    number = unfolded.score.measures[point.measure_index].number
+    return f"bar {number}" if abs(point.beat - 1) < 1e-3 else f"bar {number}, beat {point.beat:.3g}"
 
 
 def set_part(project: Project, part_index: int, text: str, **values: Any) -> Change:
@@ -344,33 +358,3 @@ def _activities_after(project: Project, source_of: tuple[int | None, ...]) -> tu
         Activity(new, none, none) if old is None else replace(kept[old], part_index=new)
         for new, old in enumerate(source_of)
     )
-
-
-def _through_point(time_map: TimeMap, quarter: float, frame: int) -> TimeMap:
-    """Bend the map so that it goes through one more point by hand: stretched evenly between the neighbours by hand."""
-    hand = time_map.is_by_hand & (np.abs(time_map.quarter - quarter) > 1e-4)
-    anchors_q = np.concatenate([time_map.quarter[hand], [quarter]])
-    anchors_f = np.concatenate([time_map.frame[hand], [frame]])
-    order = np.argsort(anchors_q)
-    anchors_q, anchors_f = anchors_q[order], anchors_f[order]
-    before = time_map.quarters_to_frames(anchors_q)
-    # The correction is the whole shift at the point, fades to nothing at the neighbours by hand, and stays beyond them.
-    shift = np.interp(time_map.frame, before, anchors_f - before)
-    moved = time_map.frame + np.rint(shift).astype(np.int64)
-    return rising_time_map(
-        np.concatenate([time_map.quarter[~hand], anchors_q]),
-        np.concatenate([moved[~hand], anchors_f]),
-        np.concatenate([np.zeros(int((~hand).sum()), np.bool_), np.ones(len(anchors_q), np.bool_)]),
-    )
-
-
-def _moved_times(alignment: Alignment, unfolded: UnfoldedScore, time_map: TimeMap) -> NoteTimes:
-    """Shift every note by as much as the map moves under it."""
-    notes, times = unfolded.notes, alignment.note_times
-    ends = notes.onset_quarter + notes.duration_quarter
-    old, new = alignment.time_map, time_map
-    onset = (
-        times.onset_frame + new.quarters_to_frames(notes.onset_quarter) - old.quarters_to_frames(notes.onset_quarter)
-    )
-    offset = times.offset_frame + new.quarters_to_frames(ends) - old.quarters_to_frames(ends)
-    return replace(times, onset_frame=onset, offset_frame=np.maximum(offset, onset + 1))

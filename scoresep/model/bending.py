@@ -1,0 +1,190 @@
+"""What follows when a position of the score is put on another frame: the time map bends, notes and activities go along.
+
+Pure functions of values, for edits and for the preview while a person drags.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoresep.model.alignment import Alignment, NoteTimes
+from scoresep.model.score import PathNotes, UnfoldedScore
+from scoresep.model.segments import Activity, joined_intervals
+from scoresep.model.timebase import SAME_QUARTER
+from scoresep.model.timemap import TimeMap, rising_time_map
+
+# A nearby correction fades out over at least this many times its own size, so that the map keeps rising and no tempo
+# changes by more than a third.
+FADE_PER_SHIFT = 3.0
+# The least distance between two points by hand.
+APART_FRAMES = 1
+
+
+class Reach(StrEnum):
+    """How far a correction at one place moves what is around it; never beyond a point placed by hand.
+
+    `NEAR`: it fades within a bar, or more where it is large. `ONWARD`: what comes after moves as much, what was before
+    as with `NEAR`. `NEIGHBOURS`: it fades out at the points by hand on either side; with none there, all moves as much.
+    """
+
+    NEAR = "near"
+    ONWARD = "onward"
+    NEIGHBOURS = "neighbours"
+
+
+def bent_alignment(
+    alignment: Alignment, unfolded: UnfoldedScore, quarter: float, frame: int, reach: Reach = Reach.NEIGHBOURS
+) -> Alignment:
+    """Put one position of the score on a frame, as a point by hand; its notes start just there.
+
+    Parameters
+    ----------
+    alignment : Alignment
+    unfolded : UnfoldedScore
+    quarter : float
+    frame : int
+        Between those of the neighbours by hand, see `room_for`.
+    reach : Reach
+    """
+    time_map = alignment.time_map
+    at = time_map.quarter_to_frame(quarter)
+    step = unfolded.step_at(quarter)
+    bar_quarter = max(unfolded.measure_of_step(step).duration_quarter, SAME_QUARTER)
+    fade = FADE_PER_SHIFT * abs(frame - at)
+    quiet = []  # frames from which on nothing moves
+    if reach is not Reach.NEIGHBOURS:
+        quiet.append(min(float(time_map.quarter_to_frame(quarter - bar_quarter)), at - fade, at - 1))
+    if reach is Reach.NEAR:
+        quiet.append(max(float(time_map.quarter_to_frame(quarter + bar_quarter)), at + fade, at + 1))
+    return _through(alignment, unfolded, _bent_map(time_map, quarter, frame, quiet), quarter, frame)
+
+
+def shifted_alignment(alignment: Alignment, unfolded: UnfoldedScore, quarter: float, frame: int) -> Alignment:
+    """Put one position on a frame and move all that comes after by as much, points by hand included."""
+    time_map = alignment.time_map
+    shift = frame - time_map.quarter_to_frame(quarter)
+    other = np.abs(time_map.quarter - quarter) > SAME_QUARTER
+    frames = time_map.frame + np.where(time_map.quarter > quarter, shift, 0)
+    moved = rising_time_map(
+        np.append(time_map.quarter[other], quarter),
+        np.append(frames[other], frame),
+        np.append(time_map.is_by_hand[other], True),
+    )
+    return _through(alignment, unfolded, moved, quarter, frame)
+
+
+def room_for(time_map: TimeMap, quarter: float, total_frames: int, shifts_rest: bool = False) -> tuple[int, int]:
+    """Return the first and last frame that a position can be put on: between its neighbours by hand.
+
+    Where they leave no room the last comes before the first.
+
+    Parameters
+    ----------
+    time_map : TimeMap
+    quarter : float
+    total_frames : int
+    shifts_rest : bool
+        Points by hand that come after go along, and have to stay inside the recording.
+    """
+    hand = time_map.is_by_hand & (np.abs(time_map.quarter - quarter) > SAME_QUARTER)
+    before = time_map.frame[hand & (time_map.quarter < quarter)]
+    after = time_map.frame[hand & (time_map.quarter > quarter)]
+    low = int(before[-1]) + APART_FRAMES if len(before) else 0
+    if not len(after):
+        return low, total_frames
+    if shifts_rest:
+        return low, time_map.quarter_to_frame(quarter) + total_frames - int(after[-1])
+    return low, int(after[0]) - APART_FRAMES
+
+
+def _bent_map(time_map: TimeMap, quarter: float, frame: int, quiet: list[float]) -> TimeMap:
+    other = np.abs(time_map.quarter - quarter) > SAME_QUARTER
+    hand = time_map.is_by_hand & other
+    at = time_map.quarter_to_frame(quarter)
+    # Anchors of the shift, in frames as they are: nothing at points by hand, all of it at the point.
+    anchors, shifts = time_map.frame[hand].astype(np.float64), np.zeros(int(hand.sum()))
+    for rest in quiet:  # a point by hand that is nearer takes its place
+        between = (anchors < at) & (anchors >= rest) if rest < at else (anchors > at) & (anchors <= rest)
+        if not between.any():
+            anchors, shifts = np.append(anchors, rest), np.append(shifts, 0.0)
+    anchors, shifts = np.append(anchors, at), np.append(shifts, frame - at)
+    order = np.argsort(anchors, kind="stable")
+    moved = time_map.frame + np.rint(np.interp(time_map.frame, anchors[order], shifts[order])).astype(np.int64)
+    moved[time_map.is_by_hand] = time_map.frame[time_map.is_by_hand]
+    return rising_time_map(
+        np.append(time_map.quarter[other], quarter),
+        np.append(moved[other], frame),
+        np.append(time_map.is_by_hand[other], True),
+    )
+
+
+def _through(alignment: Alignment, unfolded: UnfoldedScore, time_map: TimeMap, quarter: float, frame: int) -> Alignment:
+    times = _moved_times(alignment, unfolded.notes, time_map)
+    here = np.abs(unfolded.notes.onset_quarter - quarter) < SAME_QUARTER
+    onset = np.where(here, frame, times.onset_frame)
+    confidence = np.where(here & times.is_present, np.float32(1), times.confidence)
+    offset = np.maximum(times.offset_frame, onset + (~unfolded.notes.is_grace).astype(np.int64))
+    times = replace(times, onset_frame=onset, offset_frame=offset, confidence=confidence)
+    return replace(alignment, time_map=time_map, note_times=times)
+
+
+def _moved_times(alignment: Alignment, notes: PathNotes, new: TimeMap) -> NoteTimes:
+    """Shift every note by as much as the map moves under it."""
+    times, old = alignment.note_times, alignment.time_map
+    ends = notes.onset_quarter + notes.duration_quarter
+    onset = (
+        times.onset_frame + new.quarters_to_frames(notes.onset_quarter) - old.quarters_to_frames(notes.onset_quarter)
+    )
+    offset = times.offset_frame + new.quarters_to_frames(ends) - old.quarters_to_frames(ends)
+    return replace(times, onset_frame=onset, offset_frame=np.maximum(offset, onset + 1))
+
+
+def followed_activities(
+    activities: tuple[Activity, ...], notes: PathNotes, before: NoteTimes, after: NoteTimes, total_frames: int
+) -> tuple[Activity, ...]:
+    """Let the edges that lie on the start or end of a note go where it goes; those placed in the sound stay.
+
+    Stretches made by hand stay by hand; one that would be left with no length stays as it was.
+    """
+    moved = []
+    for activity in activities:
+        mine = (notes.part_index == activity.part_index) & before.is_present & after.is_present
+        columns = (before.onset_frame, after.onset_frame, before.offset_frame, after.offset_frame)
+        old_on, new_on, old_off, new_off = (np.clip(c[mine], 0, total_frames) for c in columns)
+        starts = _followed(activity.start_frame, old_on, new_on, is_start=True)
+        ends = _followed(activity.end_frame, old_off, new_off, is_start=False)
+        hand = activity.is_by_hand
+        assert hand is not None
+        lost = hand & (ends <= starts)
+        starts, ends = np.where(lost, activity.start_frame, starts), np.where(lost, activity.end_frame, ends)
+        moved.append(joined_activity(activity.part_index, starts, ends, hand))
+    return tuple(moved)
+
+
+def joined_activity(
+    part_index: int, start_frame: NDArray[np.int64], end_frame: NDArray[np.int64], is_by_hand: NDArray[np.bool_]
+) -> Activity:
+    """Make an activity of stretches that may overlap or be empty; what is joined with one by hand is by hand."""
+    starts, ends = joined_intervals(start_frame, end_frame)
+    hand_starts = start_frame[is_by_hand & (end_frame > start_frame)]
+    of_hand = np.searchsorted(starts, hand_starts, side="right") - 1
+    by_hand = np.zeros(len(starts), np.bool_)
+    by_hand[of_hand] = True
+    return Activity(part_index, starts, ends, by_hand)
+
+
+def _followed(
+    edges: NDArray[np.int64], old: NDArray[np.int64], new: NDArray[np.int64], is_start: bool
+) -> NDArray[np.int64]:
+    if not len(old) or not len(edges):
+        return edges
+    places, place_of = np.unique(old, return_inverse=True)
+    reduce = np.minimum if is_start else np.maximum
+    target = np.full(len(places), np.iinfo(np.int64).max if is_start else np.iinfo(np.int64).min)
+    reduce.at(target, place_of, new)
+    at = np.minimum(np.searchsorted(places, edges), len(places) - 1)
+    return np.where(places[at] == edges, target[at], edges)

@@ -1,0 +1,94 @@
+"""Edits of the alignment by hand beyond placing one point (`edits.place_bar`): free a point, move all that comes after.
+
+Pure functions from the present project to a `Change`, as in `edits`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from scoresep.errors import UsageError
+from scoresep.model.alignment import Alignment
+from scoresep.model.bending import shifted_alignment
+from scoresep.model.project import Change, Project, change_to
+from scoresep.model.score import UnfoldedScore
+from scoresep.model.timebase import SAME_QUARTER
+from scoresep.model.timemap import SyncPoint, TimeMap
+from scoresep.session.edits import activities_following, position_text
+
+
+def quarter_of(unfolded: UnfoldedScore, point: SyncPoint) -> float:
+    """Return where on the path a point lies.
+
+    Raises
+    ------
+    UsageError
+        If its bar is not played.
+    """
+    quarter = unfolded.beat_to_quarter(point.measure_index, point.occurrence, point.beat)
+    if quarter is None:
+        raise UsageError("This bar is not played on the chosen path.")
+    return quarter
+
+
+def free_point(project: Project, point: SyncPoint) -> Change:
+    """Take back that a point was placed by hand: it stays where it is, and the next alignment may move it.
+
+    Raises
+    ------
+    UsageError
+        If no point was placed there by hand.
+    """
+    unfolded, alignment = _aligned(project)
+    quarter = quarter_of(unfolded, point)
+    kept = tuple(p for p in project.hand_points if abs(quarter_of(unfolded, p) - quarter) > SAME_QUARTER)
+    if len(kept) == len(project.hand_points):
+        raise UsageError("There is no point placed by hand; choose one that is shown filled.")
+    present = alignment.time_map
+    by_hand = present.is_by_hand & (np.abs(present.quarter - quarter) > SAME_QUARTER)
+    freed = replace(alignment, time_map=TimeMap(present.quarter, present.frame, by_hand))
+    text = f"Free {position_text(unfolded, point)}"
+    return change_to(project, text, alignment=freed, pending_alignment=None, hand_points=kept)
+
+
+def shift_after(project: Project, point: SyncPoint) -> Change:
+    """Put a position on a frame by hand, and move all that comes after by as much, points by hand included.
+
+    Raises
+    ------
+    UsageError
+        If there is no alignment yet, the position would come before a point by hand, or one of those after it would
+        leave the recording.
+    """
+    unfolded, alignment = _aligned(project)
+    assert project.recording is not None
+    quarter, frames = quarter_of(unfolded, point), project.recording.frames
+    shift = point.frame - alignment.time_map.quarter_to_frame(quarter)
+    points = [replace(point, is_by_hand=True)]
+    for other in project.hand_points:
+        other_quarter = quarter_of(unfolded, other)
+        if abs(other_quarter - quarter) <= SAME_QUARTER:
+            continue
+        is_after = other_quarter > quarter
+        if not is_after and other.frame >= point.frame:
+            raise UsageError("A point cannot be placed beyond its neighbour; move or remove that one first.")
+        points.append(replace(other, frame=other.frame + shift) if is_after else other)
+    if not all(0 <= p.frame <= frames for p in points):
+        raise UsageError("A point would leave the recording; move it by less, or remove the last points first.")
+    moved = shifted_alignment(alignment, unfolded, quarter, point.frame)
+    return change_to(
+        project,
+        f"Shift all from {position_text(unfolded, point)}",
+        alignment=moved,
+        pending_alignment=None,
+        hand_points=tuple(sorted(points, key=lambda p: p.frame)),
+        activities=activities_following(project, moved),
+    )
+
+
+def _aligned(project: Project) -> tuple[UnfoldedScore, Alignment]:
+    if project.unfolded is None or project.alignment is None or project.recording is None:
+        raise UsageError("Align the recording and its score first.")
+    return project.unfolded, project.alignment
