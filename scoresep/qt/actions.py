@@ -48,7 +48,7 @@ FILE, EDIT, VIEW, PLAYBACK, PARTS, WORK, HELP = "&File", "&Edit", "&View", "&Pla
 MENUS = (FILE, EDIT, VIEW, PLAYBACK, PARTS, WORK, HELP)
 
 ACTIONS: tuple[ActionSpec, ...] = (
-    ActionSpec("new", FILE, "&New project", ("Ctrl+N",), "Begin with nothing"),
+    ActionSpec("new", FILE, "&New project", ("Ctrl+N",), "Close what is open and begin anew"),
     ActionSpec(
         "open_recording", FILE, "Open &recording…", ("Ctrl+R",), "Open the sound to be separated", starts_group=True
     ),
@@ -63,7 +63,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("export", FILE, "&Export…", ("Ctrl+E",), "Write stems or the mix as sound files", starts_group=True),
     ActionSpec("quit", FILE, "&Quit", ("Ctrl+Q",), "Close ScoreSep", starts_group=True),
     ActionSpec("undo", EDIT, "&Undo", ("Ctrl+Z",), "Take the last edit back", repeats=True),
-    ActionSpec("redo", EDIT, "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Make it again", repeats=True),
+    ActionSpec("redo", EDIT, "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Make the edit again", repeats=True),
     ActionSpec("select_all", EDIT, "Select &all", ("Ctrl+A",), "Select the whole recording", starts_group=True),
     ActionSpec("select_nothing", EDIT, "Select &nothing", (), "Take the selection away  (Esc)"),
     ActionSpec(

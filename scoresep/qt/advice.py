@@ -20,7 +20,7 @@ def sentences_of(session: Session, do: Do, difference: str = "") -> tuple[Senten
     ----------
     session : Session
     do : mapping of callable
-        What can be offered, by the ids of actions, and ``find_recording`` and ``show_export``.
+        What can be offered, by the ids of actions, and ``find_recording``, ``show_export`` and ``no_sound``.
     difference : str
         What an alignment that waits to be accepted would change, in a sentence.
     """
@@ -34,6 +34,8 @@ def _sentence(message: Message, session: Session, do: Do) -> Sentence:
     offers: tuple[Offer, ...] = ()
     if message.key == "export" and message.level == "info":
         offers = (Offer("Show folder", do["show_export"]),)
+    elif message.key == "output":
+        offers = (Offer("Play without sound", do["no_sound"]),)
     elif message.key == "alignment" and message.level == "warning" and alignment is not None:
         offers = (Offer("Repeats…", do["repeats"]), Offer("Other score…", do["open_score"]))
         if alignment.confidence < DOUBTFUL_CONFIDENCE:

@@ -207,6 +207,7 @@ class TextButton(FlatButton):
         self._picture = icon
         self._is_framed = is_framed
         self._is_faint = is_faint
+        self._is_compact = False
         self.is_primary = False
         self.setText(text)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -218,6 +219,22 @@ class TextButton(FlatButton):
             self.is_primary = is_primary
             self.update()
 
+    def set_compact(self, is_compact: bool) -> None:
+        """Show the picture alone, where there is no room for the text."""
+        if is_compact != self._is_compact:
+            self._is_compact = is_compact
+            self.updateGeometry()
+            self.update()
+
+    @property
+    def full_width(self) -> int:
+        """The width that picture and text want."""
+        return QFontMetrics(self._text_font()).horizontalAdvance(self.text()) + self._extra_width() + 2
+
+    @property
+    def _compact_width(self) -> int:
+        return self._extra_width() - em(self, 0.25)
+
     def _text_font(self) -> QFont:
         return sized_font(self.font(), 0.88) if self._is_faint else self.font()
 
@@ -227,11 +244,12 @@ class TextButton(FlatButton):
         return width + (em(self, 0.75) if self.menu() is not None else 0)
 
     def sizeHint(self) -> QSize:
-        width = QFontMetrics(self._text_font()).horizontalAdvance(self.text()) + self._extra_width()
-        return QSize(width + 2, em(self, 1.3 if self._is_faint else 1.75))
+        width = self._compact_width if self._is_compact else self.full_width
+        return QSize(width, em(self, 1.3 if self._is_faint else 1.75))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._extra_width() + em(self, 1.5), self.sizeHint().height())
+        width = self._compact_width if self._picture else self._extra_width() + em(self, 1.5)
+        return QSize(width, self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:
@@ -260,6 +278,8 @@ class TextButton(FlatButton):
                 side = em(self, 1.1)
                 draw_icon(painter, self._picture, QRectF(left, (self.height() - side) / 2, side, side), color)
                 left += em(self, 1.35)
+            if self._is_compact:
+                return
             right = em(self, 0.3 if self._is_faint else 0.6)
             if self.menu() is not None:
                 side = em(self, 0.75)

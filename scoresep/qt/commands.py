@@ -15,7 +15,14 @@ from scoresep.model.path import PathChoices
 from scoresep.model.project import Change, Loop, Project, Recipe
 from scoresep.qt.actions import make_actions
 from scoresep.qt.bridge import Bridge
-from scoresep.qt.dialogs import AboutDialog, GoToBarDialog, RepeatsDialog, SeparateDialog, ShortcutsDialog
+from scoresep.qt.dialogs import (
+    AboutDialog,
+    GoToBarDialog,
+    RepeatsDialog,
+    SeparateDialog,
+    ShortcutsDialog,
+    path_text,
+)
 from scoresep.qt.documents import Documents
 from scoresep.qt.export_dialog import ExportDialog
 from scoresep.qt.parts_panel import PartsPanel
@@ -60,6 +67,7 @@ class Commands(QObject):
         self._stage = stage
         self._session = stage.bridge.session
         self._switched_at_s = 0.0
+        self._exported_to: dict[str, str] = {}  # folder of the last export by the key of its recording
         self.actions = make_actions(stage.window, self._slots())
 
     def _slots(self) -> dict[str, Callable[[], object]]:
@@ -86,7 +94,7 @@ class Commands(QObject):
             "zoom_out": view.zoom_out,
             "zoom_fit": view.zoom_to_fit,
             "zoom_selection": view.zoom_to_selection,
-            "go_to_bar": lambda: GoToBarDialog(view.go_to_bar, window).open(),
+            "go_to_bar": self.go_to_bar,
             "panel": lambda: stage.show_panel(self.actions["panel"].isChecked()),
             "full_screen": self.toggle_full_screen,
             "play": playing.toggle,
@@ -185,6 +193,12 @@ class Commands(QObject):
             self.switch_original()
         self._switched_at_s = 0.0
 
+    def go_to_bar(self) -> None:
+        """Ask for a bar, and move the playhead there."""
+        score, path = self._session.project.score, self._session.project.path
+        if score is not None and path is not None:
+            GoToBarDialog(self._stage.timeline.go_to_bar, path_text(score, path), self._stage.window).open()
+
     # ------------------------------------------------------------------------------------------------------ work
 
     def choose_repeats(self) -> None:
@@ -223,12 +237,16 @@ class Commands(QObject):
     def export(self) -> None:
         """Ask what to write and where, and write it."""
         project, selection = self._session.project, self._stage.timeline.selection
-        dialog = ExportDialog(project, self._session.settings, selection, self._stage.window)
+        folder = self._exported_to.get(project.recording.content_key, "") if project.recording is not None else ""
+        dialog = ExportDialog(project, self._session.settings, selection, folder, self._stage.window)
         dialog.chosen.connect(self._export)
         dialog.open()
 
     def _export(self, choices: ExportChoices) -> None:
         key = f"{choices.container}-{'32f' if choices.bits == 32 else choices.bits}"
+        recording = self._session.project.recording
+        if recording is not None:
+            self._exported_to[recording.content_key] = choices.folder
         self._set_settings(export_folder=choices.folder, export_format=key, export_template=choices.template)
         self._stage.bridge.attempt(lambda: self._session.start_export(choices))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QKeySequence
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -35,6 +36,9 @@ from scoresep.qt.theme import em, sized_font
 from scoresep.qt.timeline.gestures import SHORTCUTS
 
 JUMPS = frozenset(m for m in Mark if m.startswith(("da capo", "dal segno")))
+
+# A bar as it is shown and as it may be typed: 12, 12 (2), or 12, 2
+BAR_AND_TIME = re.compile(r"\s*(?P<number>[^,(]*[^,(\s])\s*(?:[,(]\s*(?P<time>[1-9]\d*)\s*\)?)?\s*")
 
 BUDGET_TEXTS = {
     "preview": ("Preview", "In a hurry, to hear whether all is well."),
@@ -233,20 +237,24 @@ class SeparateDialog(OpenDialog):
 
 
 class GoToBarDialog(OpenDialog):
-    """Which bar to go to: its printed number and, after a comma, the how manieth time.
+    """Which bar to go to: its printed number and, where it is played more than once, which time.
 
     Parameters
     ----------
     go : callable taking the number and the occurrence and returning whether there is such a bar
+    played : str
+        The bars that there are, in words.
     """
 
-    def __init__(self, go: Callable[[str, int], bool], parent: QWidget | None = None) -> None:
+    def __init__(self, go: Callable[[str, int], bool], played: str, parent: QWidget | None = None) -> None:
         super().__init__("Go to bar", "", "Go", parent)
         self._go = go
+        self._played = played
         self.number = QLineEdit()
-        self.number.setPlaceholderText("12, or 12, 2 for its second time")
-        self.number.setMinimumWidth(em(self, 16))
+        self.number.setPlaceholderText("12, or 12 (2) for its second time")
+        self.number.setMinimumWidth(em(self, 18))
         self.problem = QLabel()
+        self.problem.setWordWrap(True)
         self.problem.hide()
         form = QFormLayout()
         form.addRow("Bar", self.number)
@@ -255,12 +263,13 @@ class GoToBarDialog(OpenDialog):
         self.finish()
 
     def accept(self) -> None:
-        number, _, occurrence = self.number.text().partition(",")
-        times = int(occurrence) if occurrence.strip().isdigit() else 1
-        if number.strip() and self._go(number.strip(), times):
+        found = BAR_AND_TIME.fullmatch(self.number.text())
+        if found is not None and self._go(found["number"], int(found["time"] or 1)):
             super().accept()
         else:
-            self.problem.setText("There is no such bar in the order played.")
+            self.problem.setText(f"There is no such bar. In the order played: {self._played}.")
+            self.number.selectAll()
+            self.number.setFocus()
             self.problem.show()
 
 
@@ -272,7 +281,9 @@ class ShortcutsDialog(OpenDialog):
         columns = QHBoxLayout()
         columns.setSpacing(em(self, 2.0))
         groups = [(menu.replace("&", ""), _menu_lines(menu)) for menu in MENUS]
-        groups.append(("Timeline", [*SHORTCUTS, ("Enter", "Press the button that has the ring around it")]))
+        known = {key.toString() for spec in ACTIONS for key in map(QKeySequence, spec.keys)}
+        more = [(keys, text) for keys, text in SHORTCUTS if not _are_known(keys, known)]
+        groups.append(("Timeline", [*more, ("Enter", "Press the button that has the ring around it")]))
         halves = _balanced([(title, lines) for title, lines in groups if lines])
         for half in halves:
             column = QVBoxLayout()
@@ -287,7 +298,9 @@ class ShortcutsDialog(OpenDialog):
         scroll.setWidget(page)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setMinimumSize(page.sizeHint().width() + em(self, 2.0), em(self, 40))
+        room = self.screen().availableSize() * 0.8
+        wanted = page.sizeHint() + QSize(em(self, 2.0), em(self, 0.5))
+        scroll.setMinimumSize(wanted.boundedTo(room))
         self.column.addWidget(scroll, 1)
         self.finish()
 
@@ -302,7 +315,7 @@ class ShortcutsDialog(OpenDialog):
         grid.addWidget(head, 0, 0, 1, 2)
         for row, (keys, text) in enumerate(lines, start=1):
             key = QLabel(keys)
-            key.setEnabled(False)
+            key.setFont(sized_font(self.font(), 1.0, is_bold=True))
             key.setMinimumWidth(em(self, 8))
             grid.addWidget(key, row, 0)
             grid.addWidget(QLabel(text), row, 1)
@@ -310,12 +323,17 @@ class ShortcutsDialog(OpenDialog):
         return box
 
 
+def _are_known(keys: str, known: set[str]) -> bool:
+    """Tell whether a line about these keys would only repeat what the menus say."""
+    return {QKeySequence(key.replace(" ", "")).toString() for key in keys.split(" / ")} <= known
+
+
 def _menu_lines(menu: str) -> list[tuple[str, str]]:
     lines = []
     for spec in ACTIONS:
         if spec.menu == menu and spec.keys:
             keys = [QKeySequence(k).toString(QKeySequence.SequenceFormat.NativeText) for k in spec.keys]
-            lines.append(("  ".join(keys), spec.tip or spec.text.replace("&", "")))
+            lines.append((" or ".join(keys), spec.tip or spec.text.replace("&", "")))
     return lines
 
 

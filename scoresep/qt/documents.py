@@ -6,6 +6,7 @@ No dialog blocks: each calls back when it is answered.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -58,12 +59,20 @@ class Documents(QObject):
             return
         scores = [p for p in paths if Path(p).suffix.lower() in SCORE_SUFFIXES]
         recordings = [p for p in paths if p not in scores]
-        if len(scores) > 1 or len(recordings) > 1:
-            self._session.say("warning", "Drop one recording and one score; the first of each was opened.")
-        if recordings:
-            self._bridge.attempt(lambda: self._session.open_recording(recordings[0]))
-        if scores:
-            self._bridge.attempt(lambda: self._session.open_score(scores[0]))
+
+        def open_both() -> None:
+            if len(scores) > 1 or len(recordings) > 1:
+                self._session.say("warning", "Drop one recording and one score; the first of each was opened.")
+            if recordings:
+                self._bridge.attempt(lambda: self._session.open_recording(recordings[0]))
+            if scores:
+                self._bridge.attempt(lambda: self._session.open_score(scores[0]))
+
+        project = self._session.project
+        if recordings and scores and project.recording is not None and project.score is not None:
+            self._begin_anew(open_both)  # another pair is another piece of work
+        else:
+            open_both()
 
     def open_recording(self) -> None:
         """Ask for a recording."""
@@ -88,12 +97,7 @@ class Documents(QObject):
     def open_recent(self, path: str) -> None:
         """Open a recent file."""
         if Path(path).suffix.lower() != PROJECT_SUFFIX and self._session.project.recording is not None:
-
-            def open_afresh() -> None:
-                self._session.new_project()
-                self.open_paths([path])
-
-            self.when_settled(open_afresh)
+            self._begin_anew(lambda: self.open_paths([path]))
         else:
             self.open_paths([path])
 
@@ -116,11 +120,22 @@ class Documents(QObject):
         """Begin with nothing, after the present project is settled."""
         self.when_settled(self._session.new_project)
 
+    def _begin_anew(self, go_on: Callable[[], object]) -> None:
+        def begin() -> None:
+            self._session.new_project()
+            go_on()
+
+        self.when_settled(begin)
+
     def _ask_to_open(self, title: str, name_filter: str, opened: Callable[[str], None]) -> None:
         dialog = self._file_dialog(title, name_filter)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(lambda path: self._bridge.attempt(lambda: opened(path)))
+        dialog.fileSelected.connect(lambda path: self._open_chosen(path, opened))
         dialog.open()
+
+    def _open_chosen(self, path: str, opened: Callable[[str], None]) -> None:
+        self._session.set_settings(replace(self._session.settings, last_folder=str(Path(path).parent)))
+        self._bridge.attempt(lambda: opened(path))
 
     def _file_dialog(self, title: str, name_filter: str) -> QFileDialog:
         dialog = QFileDialog(self._window, title, self._session.settings.last_folder)

@@ -44,9 +44,20 @@ FORMATS: dict[str, tuple[str, Literal["wav", "flac"], int]] = {
     "flac-16": ("FLAC, 16 bit", "flac", 16),
 }
 
+FOLDER_SUFFIX = " stems"
+
 
 class ExportDialog(OpenDialog):
     """The dialog.
+
+    Parameters
+    ----------
+    project : Project
+    settings : Settings
+    selection : tuple of int or None
+        Start and end frame of what is selected.
+    folder : str
+        Where this recording was exported to before; empty for nowhere yet.
 
     Signals
     -------
@@ -56,7 +67,12 @@ class ExportDialog(OpenDialog):
     chosen = Signal(object)
 
     def __init__(
-        self, project: Project, settings: Settings, selection: tuple[int, int] | None, parent: QWidget | None = None
+        self,
+        project: Project,
+        settings: Settings,
+        selection: tuple[int, int] | None,
+        folder: str = "",
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__("Export", "", "Export", parent)
         self._project = project
@@ -69,7 +85,7 @@ class ExportDialog(OpenDialog):
         self.stretch = QRadioButton("The selection")
         self.format = QComboBox()
         self.template = QLineEdit(settings.export_template or DEFAULT_TEMPLATE)
-        self.folder = QLineEdit(settings.export_folder or self._default_folder())
+        self.folder = QLineEdit(folder or self._default_folder(settings.export_folder))
         self.names = QLabel()
         self.problem = QLabel()
         self._lay_out(settings)
@@ -81,9 +97,15 @@ class ExportDialog(OpenDialog):
         self.finish()
         self._refresh()
 
-    def _default_folder(self) -> str:
+    def _default_folder(self, last: str) -> str:
+        """Return a folder of this recording's own, where the last export of any recording went, or beside it."""
         recording = self._project.recording
-        return str(Path(recording.path).parent / f"{Path(recording.path).stem} stems") if recording is not None else ""
+        if recording is None:
+            return last
+        place = Path(recording.path).parent
+        if last:
+            place = Path(last).parent if Path(last).name.endswith(FOLDER_SUFFIX) else Path(last)
+        return str(place / f"{Path(recording.path).stem}{FOLDER_SUFFIX}")
 
     def _lay_out(self, settings: Settings) -> None:
         form = QFormLayout()

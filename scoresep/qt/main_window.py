@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer
@@ -9,6 +10,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import QLabel, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from scoresep.model.project import Loop, Project
+from scoresep.playback.outputs import SILENT_DEVICE
 from scoresep.playback.player import Player, PlayerState
 from scoresep.qt.actions import fill_menu_bar
 from scoresep.qt.advice import next_step, sentences_of
@@ -126,8 +128,8 @@ class MainWindow(QMainWindow):
 
     def sizeHint(self) -> QSize:
         """Return a size that leaves some of the screen free and does not sprawl on a large one."""
-        room = self.screen().availableSize() * 0.86
-        return QSize(min(em(self, 104), room.width()), min(em(self, 64), room.height()))
+        room = self.screen().availableSize()
+        return QSize(min(em(self, 104), round(room.width() * 0.94)), min(em(self, 64), round(room.height() * 0.88)))
 
     def _connect(self) -> None:
         session, documents, view = self.session, self.documents, self.timeline
@@ -140,6 +142,7 @@ class MainWindow(QMainWindow):
         self.parts.mixer_changed.connect(lambda mixer: session.set_mixer(mixer, by=self.parts))
         self.parts.part_changed.connect(self._slots.change_part)
         self.messages.dismissed.connect(self._dismiss)
+        self.messages.focus_left.connect(lambda: self.pages.currentWidget().setFocus())
         self.job_strip.cancel_asked.connect(lambda: session.cancel(session.jobs[0] if session.jobs else None))
         self.welcome.recording_asked.connect(documents.open_recording)
         self.welcome.score_asked.connect(documents.open_score)
@@ -168,19 +171,21 @@ class MainWindow(QMainWindow):
             self._show_settings()
         if what - {"mixer", "file"}:
             self._show_state()
-        if "file" in what or "recording" in what:
+        if what & {"file", "recording", "score"}:
             self._show_title()
             self.commands["save"].setEnabled(self.session.is_modified)
 
     def _show_state(self) -> None:
         project = self.session.project
         is_empty = project.recording is None and project.score is None
-        if not is_empty and self.pages.currentWidget() is self.welcome:
-            self.timeline.setFocus()
-        self.pages.setCurrentWidget(self.welcome if is_empty else self.timeline)
+        page = self.welcome if is_empty else self.timeline
+        if page is not self.pages.currentWidget() or self.focusWidget() is None:
+            self.pages.setCurrentWidget(page)
+            page.setFocus()
         offers = {name: action.trigger for name, action in self.commands.items()}
         offers["find_recording"] = self.documents.find_recording
         offers["show_export"] = self.documents.show_export
+        offers["no_sound"] = self._play_without_sound
         difference = self.timeline.difference.text if self.timeline.difference is not None else ""
         self.messages.show_sentences(sentences_of(self.session, offers, difference))
         self.transport.set_next_step(next_step(self.session))
@@ -209,12 +214,14 @@ class MainWindow(QMainWindow):
             self.session.start_job("stem peaks", "Draw stems", build_stem_peaks, (stem_set,), lambda _: again())
 
     def _show_title(self) -> None:
-        path, recording = self.session.path, self.session.project.recording
+        path, recording, score = self.session.path, self.session.project.recording, self.session.project.score_file
         name = "Untitled"
         if path is not None:
             name = path.stem
         elif recording is not None:
             name = recording.path.replace("\\", "/").rsplit("/", 1)[-1]
+        elif score is not None:
+            name = score.path.replace("\\", "/").rsplit("/", 1)[-1]
         is_empty = recording is None and self.session.project.score is None
         self.setWindowTitle("ScoreSep[*]" if is_empty else f"{name}[*] – ScoreSep")
         self.setWindowModified(self.session.is_modified)
@@ -236,6 +243,7 @@ class MainWindow(QMainWindow):
         state = self.playing.state()
         self._show_position(state)
         self.transport.show_playing(state.is_playing)
+        self.commands["play"].setText("S&top" if state.is_playing else "&Play")
         self.parts.show_levels(state.levels if state.is_playing else None, elapsed_s)
         self.job_strip.show_jobs(tuple((job.title, job.progress) for job in self.session.jobs))
         self._show_output(state)
@@ -267,16 +275,24 @@ class MainWindow(QMainWindow):
     def _show_output(self, state: PlayerState) -> None:
         if state.output.problem != self._output_problem:
             self._output_problem = state.output.problem
+            for message in [m for m in self.session.messages if m.key == "output"]:
+                self.session.dismiss(message)
             if state.output.problem:
                 self.session.say("warning", state.output.problem, "output")
         text = ""
         if state.output.device:
-            text = f"{state.output.sample_rate / 1000:g} kHz"
+            is_silent = self.session.settings.output_device == SILENT_DEVICE
+            text = "No sound device" if is_silent else f"{state.output.sample_rate / 1000:g} kHz"
             if state.underruns:
                 text += f"  ·  {state.underruns} interruption{'s' if state.underruns > 1 else ''}"
         if text != self._sound.text():
             self._sound.setText(text)
             self._sound.setToolTip(state.output.device)
+
+    def _play_without_sound(self) -> None:
+        self.session.set_settings(replace(self.session.settings, output_device=SILENT_DEVICE))
+        if not self.playing.state().is_playing:
+            self.playing.toggle()
 
     # ------------------------------------------------------------------------------------------------ what Qt calls
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from scoresep.qt.buttons import IconButton, TextButton
 from scoresep.qt.icons import draw_icon
@@ -91,12 +91,14 @@ class MessageLine(QWidget):
         self.buttons: list[TextButton] = []
         for offer in sentence.offers:
             button = TextButton(offer.text, offer.text, is_framed=True)
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(lambda _=False, do=offer.do: do())
             row.addWidget(button)
             self.buttons.append(button)
         self.close_button: IconButton | None = None
         if sentence.level != "hint":
             self.close_button = IconButton("close", "Dismiss", size_em=1.5)
+            self.close_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             self.close_button.clicked.connect(lambda: self.dismissed.emit(sentence))
             row.addWidget(self.close_button)
 
@@ -117,9 +119,12 @@ class MessageBar(QWidget):
     -------
     dismissed(object)
         Origin of the sentence that the person took away.
+    focus_left()
+        The line that the keyboard was in has gone.
     """
 
     dismissed = Signal(object)
+    focus_left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -139,6 +144,7 @@ class MessageBar(QWidget):
         shown = tuple(reversed(sentences))[:MAX_SHOWN]
         if [_likeness(line.sentence) for line in self._lines] == [_likeness(s) for s in shown]:
             return
+        had_focus = any(line.isAncestorOf(focus) for line in self._lines if (focus := QApplication.focusWidget()))
         for line in self._lines:
             self._column.removeWidget(line)
             line.hide()
@@ -152,6 +158,8 @@ class MessageBar(QWidget):
             if sentence.level == "info":
                 QTimer.singleShot(INFO_STAYS_MS, line, lambda s=sentence: self.dismissed.emit(s.origin))
         self.setVisible(bool(self._lines))
+        if had_focus:
+            self.focus_left.emit()
 
 
 def _likeness(sentence: Sentence) -> tuple[object, ...]:

@@ -44,7 +44,7 @@ def _fill(menu: QMenu, part_index: int, project: Project, choices: PartChoices) 
     part, written = project.parts[part_index], project.score.parts[part_index].instrument
     menu.addSection("Played by")
     group = QActionGroup(menu)
-    as_written = menu.addAction(f"As in the score: {written.name or 'not said'}")
+    as_written = menu.addAction(literal(f"As in the score: {written.name or 'not said'}"))
     _check(as_written, part.instrument == written, group)
     as_written.triggered.connect(lambda: choices.instrument(part_index, written))
     for number, (family, names) in enumerate(FAMILIES):
@@ -80,11 +80,16 @@ def _add_joins(menu: QMenu, part_index: int, project: Project, choices: PartChoi
     is_joined_by_others = any(p.joined_to == part_index for p in project.parts)
     for other in project.stem_owners:
         if other != part_index:
-            action = submenu.addAction(project.parts[other].name)
+            action = submenu.addAction(literal(project.parts[other].name))
             _check(action, part.joined_to == other, group)
             action.setEnabled(not is_joined_by_others)
             action.triggered.connect(lambda _=False, other=other: choices.joined_to(part_index, other))
     submenu.setEnabled(not part.is_absent and len(project.parts) > 1)
+
+
+def literal(text: str) -> str:
+    """Return a text for a menu that shows it as it is, also where it has an ampersand."""
+    return text.replace("&", "&&")
 
 
 def _check(action: QAction, is_checked: bool, group: QActionGroup | None = None) -> None:

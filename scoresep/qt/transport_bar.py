@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QPalette, QPen
+from PySide6.QtGui import QAction, QFontMetrics, QPainter, QPaintEvent, QPalette, QPen, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from scoresep.model.timebase import format_time
@@ -177,6 +177,7 @@ class TransportBar(QWidget):
             (self.separate, "separate"),
             (self.export, "export"),
         ):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click the arrow keys still move the playhead
             bind(button, actions[action])
         row = QHBoxLayout(self)
         row.setContentsMargins(em(self, 0.6), em(self, 0.4), em(self, 0.6), em(self, 0.4))
@@ -191,6 +192,13 @@ class TransportBar(QWidget):
         for button in (self.align, self.separate, self.export):
             row.addWidget(button)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        buttons = (self.align, self.separate, self.export)
+        wanted = self.layout().sizeHint().width() + sum(b.full_width - b.sizeHint().width() for b in buttons)
+        for button in buttons:
+            button.set_compact(self.width() < wanted)
 
     def show_playing(self, is_playing: bool) -> None:
         """Show whether it plays."""

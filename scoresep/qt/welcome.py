@@ -104,6 +104,7 @@ class Welcome(QWidget):
         for button in (self.recording, self.score, self.project):
             buttons.addWidget(button)
         buttons.addStretch(1)
+        self.setFocusProxy(self.recording)
         self._recent_widgets: list[QWidget] = []
         self._recent = QVBoxLayout()
         self._recent.setSpacing(0)
@@ -135,7 +136,7 @@ class Welcome(QWidget):
             self._recent.addWidget(head)
             self._recent_widgets.append(head)
         for path in paths[:MAX_RECENT_SHOWN]:
-            button = TextButton(Path(path).name, f"Open {path}")
+            button = TextButton(f"{Path(path).name}   –   {Path(path).parent.name}", f"Open {path}")
             button.clicked.connect(lambda _=False, path=path: self.recent_asked.emit(path))
             self._recent.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
             self._recent_widgets.append(button)

@@ -23,7 +23,7 @@ def recent_menu(owner: QWidget, session: Session, opened: Callable[[str], None])
     def fill() -> None:
         menu.clear()
         for path in session.settings.recent:
-            action = menu.addAction(Path(path).name)
+            action = menu.addAction(f"{Path(path).name}   –   {Path(path).parent.name}".replace("&", "&&"))
             action.setToolTip(path)
             action.setStatusTip(path)
             action.triggered.connect(lambda _=False, path=path: opened(path))

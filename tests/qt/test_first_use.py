@@ -1,0 +1,188 @@
+"""What somebody trips over who uses the window for the first time: where the keyboard is, what is offered, what fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
+from pytestqt.qtbot import QtBot
+from window_bench import QUARTER, START, Bench
+
+from scoresep.playback.outputs import SILENT_DEVICE
+from scoresep.qt.dialogs import BAR_AND_TIME, ShortcutsDialog
+from scoresep.qt.export_dialog import ExportDialog
+from scoresep.qt.message_bar import Offer, Sentence
+from scoresep.qt.window_menus import recent_menu
+from scoresep.session.settings import Settings
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def focus(bench: Bench) -> object:
+    return bench.window.focusWidget()
+
+
+def said(bench: Bench) -> str:
+    return "\n".join(line.sentence.text for line in bench.window.messages.lines)
+
+
+# ---------------------------------------------------------------------------------------- where the keyboard is
+
+
+def test_at_first_the_keyboard_is_where_a_person_begins(bench: Bench) -> None:
+    assert focus(bench) is bench.window.welcome.recording
+    bench.open_recording()
+    assert focus(bench) is bench.window.timeline.canvas
+    bench.session.new_project()
+    assert focus(bench) is bench.window.welcome.recording
+
+
+def test_after_a_click_on_the_bar_the_arrow_keys_still_move_the_playhead(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    canvas = bench.window.timeline.canvas
+    assert focus(bench) is canvas
+    qtbot.mouseClick(bench.window.transport.follow, LEFT)
+    qtbot.mouseClick(bench.window.transport.switch, LEFT)
+    assert focus(bench) is canvas and bench.window.playing.is_original
+
+
+def test_the_keyboard_goes_on_in_the_timeline_when_a_line_goes(bench: Bench) -> None:
+    bench.open_recording()
+    line = bench.window.messages.lines[0]
+    line.buttons[0].setFocus(Qt.FocusReason.TabFocusReason)
+    assert focus(bench) is line.buttons[0]
+    bench.open_score()
+    assert focus(bench) is bench.window.timeline.canvas
+
+
+# ---------------------------------------------------------------------------------------------- sound and playing
+
+
+def test_without_a_sound_device_playing_without_sound_is_offered_and_the_warning_goes(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
+    bench = Bench(qtbot, tmp_path, output_device="no such device")
+    bench.player.choose_device("no such device")
+    bench.open_all()
+    bench.window.commands["play"].trigger()
+    qtbot.waitUntil(lambda: bool(said(bench)), timeout=10_000)
+    button = next(b for line in bench.window.messages.lines for b in line.buttons if "without sound" in b.text())
+    qtbot.mouseClick(button, LEFT)
+    assert bench.session.settings.output_device == SILENT_DEVICE
+    qtbot.waitUntil(lambda: bench.player.state().is_playing, timeout=10_000)
+    qtbot.waitUntil(lambda: said(bench) == "", timeout=10_000)
+    qtbot.waitUntil(lambda: "top" in bench.window.commands["play"].text())
+    bench.window.commands["play"].trigger()
+    bench.settle()
+    bench.window.close()
+
+
+# ------------------------------------------------------------------------------------------------------- opening
+
+
+def test_another_pair_is_another_project(qtbot: QtBot, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.open_all()
+    opened: list[tuple[str, bool]] = []
+    monkeypatch.setattr(
+        bench.session, "open_recording", lambda path: opened.append((path, bench.session.project.score is None))
+    )
+    monkeypatch.setattr(bench.session, "open_score", lambda path: opened.append((path, True)))
+    bench.window.documents.open_paths(["/music/b.flac", "/music/b.mid"])
+    assert opened == []  # what is unsaved is asked about first
+    box = bench.window.findChildren(QMessageBox)[-1]
+    qtbot.mouseClick(box.button(QMessageBox.StandardButton.Discard), LEFT)
+    assert opened == [("/music/b.flac", True), ("/music/b.mid", True)]
+    bench.open_recording()
+    bench.window.documents.open_paths(["/music/c.mid"])
+    assert opened[-1] == ("/music/c.mid", True) and bench.session.project.recording is not None
+
+
+def test_a_score_alone_gives_the_window_its_name(bench: Bench) -> None:
+    bench.open_score()
+    assert bench.window.windowTitle().startswith("s.xml")
+
+
+def test_recent_files_of_one_name_are_told_apart(bench: Bench) -> None:
+    recent = ("/music/Bach & Sons/mix.flac", "/music/mozart/mix.flac")
+    bench.session.set_settings(replace(bench.session.settings, recent=recent))
+    menu = recent_menu(bench.window, bench.session, lambda _: None)
+    menu.aboutToShow.emit()
+    texts = [action.text() for action in menu.actions()[:2]]
+    assert "Bach && Sons" in texts[0] and "mozart" in texts[1]
+
+
+# ------------------------------------------------------------------------------------------------------- dialogs
+
+
+@pytest.mark.parametrize(
+    ("typed", "number", "time"),
+    [("12", "12", None), (" 12 , 2", "12", "2"), ("12 (2)", "12", "2"), ("3a(1)", "3a", "1"), ("X1 ", "X1", None)],
+)
+def test_a_bar_can_be_typed_as_it_is_shown(typed: str, number: str, time: str | None) -> None:
+    found = BAR_AND_TIME.fullmatch(typed)
+    assert found is not None and (found["number"], found["time"]) == (number, time)
+
+
+@pytest.mark.parametrize("typed", ["", "  ", "12, x", "12 (0)", ", 2"])
+def test_what_is_no_bar_is_refused(typed: str) -> None:
+    assert BAR_AND_TIME.fullmatch(typed) is None
+
+
+def test_keys_are_said_once_and_all_fit_on_the_screen(qtbot: QtBot) -> None:
+    dialog = ShortcutsDialog()
+    qtbot.addWidget(dialog)
+    dialog.show()
+    keys = [label.text() for label in dialog.findChildren(QLabel) if QKeySequence(label.text()).toString()]
+    assert len(set(keys)) == len(keys)
+    assert dialog.height() <= dialog.screen().availableSize().height()
+
+
+def test_stems_of_two_recordings_do_not_end_in_one_folder(bench: Bench) -> None:
+    bench.open_all()
+    project = bench.session.project
+
+    def folder(last: str, own: str = "") -> str:
+        dialog = ExportDialog(project, Settings(export_folder=last), None, own)
+        text = dialog.folder.text()
+        dialog.deleteLater()
+        return text
+
+    assert folder("") == str(bench.folder / "duet stems")
+    assert folder(str(Path("/out/other stems"))) == str(Path("/out/duet stems"))
+    assert folder(str(Path("/out"))) == str(Path("/out/duet stems"))
+    assert folder(str(Path("/out/other stems")), own="/chosen") == "/chosen"
+
+
+# ------------------------------------------------------------------------------------------------ what fits
+
+
+def test_a_narrow_bar_shows_pictures_instead_of_cut_words(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    bar = bench.window.transport
+    bar.setParent(None)
+    qtbot.addWidget(bar)
+    bar.show()
+    bar.resize(1400, bar.height())
+    assert bar.separate.width() >= bar.separate.full_width
+    bar.resize(bar.minimumSizeHint().width(), bar.height())
+    QApplication.sendPostedEvents()
+    assert bar.separate.width() < bar.separate.full_width / 2
+    bar.resize(1400, bar.height())
+    QApplication.sendPostedEvents()
+    assert bar.separate.width() >= bar.separate.full_width
+
+
+def test_long_sentences_wrap_and_do_not_widen_the_window(bench: Bench) -> None:
+    before = bench.window.minimumSizeHint().width()
+    bench.window.messages.show_sentences((Sentence("error", "word " * 80, (Offer("Do something", lambda: None),)),))
+    assert bench.window.minimumSizeHint().width() <= before + 1
+
+
+def test_the_position_of_the_playhead_is_shown_as_bar_and_beat(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    bench.window.playing.seek(START + 5 * QUARTER)
+    qtbot.waitUntil(lambda: "bar 2, beat 2" in bench.window.transport.position.accessibleDescription())
