@@ -9,8 +9,12 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ScoreSep with the arguments of a command line and return its exit code."""
-    from scoresep.cli import run
-    from scoresep.cli.stopping import end_undisturbed
+    try:
+        from scoresep.cli import run
+        from scoresep.cli.stopping import end_undisturbed
+    except KeyboardInterrupt:  # nothing has begun
+        print("scoresep: Cancelled.", file=sys.stderr)
+        return 130
 
     multiprocessing.freeze_support()
     if arguments is not None:

@@ -87,6 +87,8 @@ def _ended(work: Callable[[], int], terminal: Terminal, stop: Stop) -> int:
     except MemoryError:
         failure = ScoreSepError("The memory was not enough; close other programs and try again.")
     except Exception as error:
+        if stop.is_asked:  # a library made another error of the interruption
+            return terminal.fail(Cancelled())
         _log.critical("unexpected", exc_info=error)
         failure = ScoreSepError(
             f"Something went wrong that should not have ({type(error).__name__}: {error}); please report it and send "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import NoReturn
 
@@ -84,8 +85,8 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     export.add_argument("--bits", choices=["16", "24", "32f"], help="default: 32f for wav (float), 24 for flac")
     export.add_argument("--part", action="append", metavar="NAME", help="export only this part; repeatable")
     export.add_argument("--mix", action="store_true", help="the mix as heard (mixer settings), not the stems")
-    export.add_argument("--start", type=float, metavar="SECONDS", help="from here on")
-    export.add_argument("--end", type=float, metavar="SECONDS", help="up to here")
+    export.add_argument("--start", type=_seconds, metavar="SECONDS", help="from here on")
+    export.add_argument("--end", type=_seconds, metavar="SECONDS", help="up to here")
     export.add_argument("--template", help="name of the files, such as '{number} {song} - {part}'")
     export.add_argument("--overwrite", action="store_true", help="replace files of the same name")
     _add_reporting(export)
@@ -112,6 +113,13 @@ def _add_path(parser: argparse.ArgumentParser) -> None:
 def _add_reporting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.add_argument("--json", action="store_true", help="progress and result as JSON, for scripts")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text) if text.replace(".", "", 1).isdecimal() else math.nan
+    if not math.isfinite(seconds):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a time in seconds, such as 12.5")
+    return seconds
 
 
 def check_names(options: argparse.Namespace) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from scoresep.cli.parts import part_named
 from scoresep.cli.terminal import Terminal, counted
-from scoresep.errors import InputError, UsageError
-from scoresep.files.export_audio import DEFAULT_TEMPLATE
+from scoresep.errors import InputError, OutputError, UsageError
+from scoresep.files.export_audio import DEFAULT_TEMPLATE, files_in_the_way
 from scoresep.files.project_files import load_project
 from scoresep.model.project import Project
 from scoresep.model.timebase import second_to_frame
@@ -28,7 +28,13 @@ def export(options: argparse.Namespace, terminal: Terminal, open_window: Callabl
         raise InputError(
             f"The recording '{loaded.missing_recording.path}' is not there; open the project in the window and find it."
         )
-    report = export_files(export_request(loaded.project, _choices(options, loaded.project)), terminal.progress())
+    request = export_request(loaded.project, _choices(options, loaded.project))
+    in_the_way = () if options.overwrite else files_in_the_way(request)
+    if in_the_way:
+        raise OutputError(
+            f"'{Path(options.output) / in_the_way[0]}' exists already; choose another folder, or add --overwrite."
+        )
+    report = export_files(request, terminal.progress())
     terminal.say(f"{counted(len(report.files), 'file')} in {report.folder}: {', '.join(report.files)}")
     if report.gain_db:
         terminal.say(

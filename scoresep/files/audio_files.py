@@ -20,10 +20,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from scoresep.errors import AudioFileError
+from scoresep.errors import AudioFileError, OutputError
 from scoresep.files.atomic import whole_file, write_whole
 from scoresep.files.audio_decoding import DecodedStream, ffmpeg_stream, lacks_ogg_end, sndfile_stream
-from scoresep.files.cache import cached_path, content_key, mark_used, trim_cache
+from scoresep.files.cache import cache_folder, cached_path, content_key, mark_used, trim_cache
 from scoresep.files.wav_files import WavWriter
 from scoresep.model.audio import Recording, SampleSource, blocks
 from scoresep.model.timebase import format_time
@@ -312,6 +312,18 @@ def _decoded_facts(path: Path, key: str, progress: Progress) -> _Facts:
         except (ValueError, TypeError, KeyError, OSError):
             _log.warning("The notes on decoded audio %s are damaged; decoding again.", notes)
     trim_cache()
+    try:
+        facts = _freshly_decoded(path, decoded, progress)
+        write_whole(notes, json.dumps(asdict(facts)).encode())
+    except OutputError as error:
+        raise OutputError(
+            f"'{path}' cannot be unpacked into '{cache_folder()}'; free some space there, or name another folder in "
+            "the environment variable SCORESEP_CACHE_DIR."
+        ) from error
+    return facts
+
+
+def _freshly_decoded(path: Path, decoded: Path, progress: Progress) -> _Facts:
     facts = None
     if (stream := sndfile_stream(path)) is not None:
         try:
@@ -327,7 +339,6 @@ def _decoded_facts(path: Path, key: str, progress: Progress) -> _Facts:
     if not facts.warnings and lacks_ogg_end(path):
         length = format_time(facts.frames / facts.sample_rate)
         facts = replace(facts, warnings=(f"'{path.name}' is cut off: {length} of it is there, which is used.",))
-    write_whole(notes, json.dumps(asdict(facts)).encode())
     return facts
 
 
