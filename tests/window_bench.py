@@ -79,6 +79,7 @@ class Bench:
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         self.window = MainWindow(self.session, self.player, Appearance(application))
+        self.window.show_score(False)  # engraving needs a worker process
         qtbot.addWidget(self.window, before_close_func=lambda _: self.settle())
         self.window.show()
         qtbot.waitExposed(self.window)

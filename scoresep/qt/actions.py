@@ -80,6 +80,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("zoom_selection", VIEW, "Zoom to &selection", ("Z",), "Show just what is selected"),
     ActionSpec("go_to_bar", VIEW, "&Go to bar…", ("Ctrl+G",), "Move the playhead to a bar", starts_group=True),
     ActionSpec("panel", VIEW, "&Parts and mixer", ("F4",), "Show or hide the panel", True, starts_group=True),
+    ActionSpec("score_strip", VIEW, "S&core", ("F3",), "Show or hide the engraved score over the timeline", True),
     ActionSpec("appearance", VIEW, "&Appearance", submenu="appearance"),
     ActionSpec("full_screen", VIEW, "&Full screen", ("F11",), "Fill the screen, or not", True),
     ActionSpec("play", PLAYBACK, "&Play", ("Space",), "Play from the playhead, or stop"),

@@ -47,6 +47,7 @@ class Stage:
     timeline: TimelineView
     parts: PartsPanel
     show_panel: Callable[[bool], None]
+    show_score: Callable[[bool], None]
 
 
 class Commands(QObject):
@@ -96,6 +97,7 @@ class Commands(QObject):
             "zoom_selection": view.zoom_to_selection,
             "go_to_bar": self.go_to_bar,
             "panel": lambda: stage.show_panel(self.actions["panel"].isChecked()),
+            "score_strip": lambda: stage.show_score(self.actions["score_strip"].isChecked()),
             "full_screen": self.toggle_full_screen,
             "play": playing.toggle,
             "play_selection": self.play_selection,

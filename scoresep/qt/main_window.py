@@ -21,6 +21,8 @@ from scoresep.qt.job_strip import JobStrip
 from scoresep.qt.message_bar import MessageBar
 from scoresep.qt.parts_panel import PartsPanel
 from scoresep.qt.playing import Playing
+from scoresep.qt.score_feed import ScoreFeed
+from scoresep.qt.score_view.score_strip import ScoreStrip
 from scoresep.qt.theme import Appearance, digits_font, em
 from scoresep.qt.timeline.timeline_view import Follow, TimelineView
 from scoresep.qt.timeline_feed import TimelineFeed
@@ -67,8 +69,13 @@ class MainWindow(QMainWindow):
         self.timeline = TimelineView()
         self.parts = PartsPanel()
         self.feed = TimelineFeed(session, self.timeline)
+        self.score_strip = ScoreStrip()
+        self.score_feed = ScoreFeed(session, self.score_strip)
         self._slots = Commands(
-            Stage(self, self.bridge, self.documents, self.playing, self.timeline, self.parts, self.show_panel)
+            Stage(
+                *(self, self.bridge, self.documents, self.playing, self.timeline, self.parts),
+                *(self.show_panel, self.show_score),
+            )
         )
         self.commands = self._slots.actions
         self.transport = TransportBar(self.commands)
@@ -79,8 +86,9 @@ class MainWindow(QMainWindow):
         self._sound = QLabel()
         self._lay_out()
         self._connect()
-        self.commands["panel"].setChecked(restore_layout(self, self.splitter))
-        self.show_panel(self.commands["panel"].isChecked())
+        hidden = restore_layout(self, {"splitter": self.splitter, "scene": self.scene})
+        self.show_panel("panel" not in hidden)
+        self.show_score("score_strip" not in hidden)
         self._show_changes(Changed(EVERYTHING))
 
     # ------------------------------------------------------------------------------------------------------ building
@@ -97,7 +105,14 @@ class MainWindow(QMainWindow):
         fill_menu_bar(self.menuBar(), self.commands, submenus)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.welcome)
-        self.pages.addWidget(self.timeline)
+        self.scene = QSplitter(Qt.Orientation.Vertical)
+        for place, widget in enumerate((self.score_strip, self.timeline)):
+            self.scene.addWidget(widget)
+            self.scene.setCollapsible(place, False)
+            self.scene.setStretchFactor(place, place)
+        self.scene.setHandleWidth(max(em(self, 0.25), 3))
+        self.scene.setFocusProxy(self.timeline)
+        self.pages.addWidget(self.scene)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.parts)
         self.splitter.addWidget(self.pages)
@@ -137,6 +152,8 @@ class MainWindow(QMainWindow):
         self.bridge.ticked.connect(self._tick)
         self.playing.tracks_changed.connect(self._show_tracks)
         self.playing.loop_changed.connect(self.feed.show_loop)
+        self.score_strip.seek_requested.connect(self.playing.seek)
+        self.score_strip.play_requested.connect(self.playing.play_from)
         self.playing.original_changed.connect(lambda _: self._slots.refresh())
         self.playing.loop_changed.connect(lambda _: self._slots.refresh())
         self.parts.mixer_changed.connect(lambda mixer: session.set_mixer(mixer, by=self.parts))
@@ -161,12 +178,14 @@ class MainWindow(QMainWindow):
         what = changed.what
         self.playing.read_project(changed)
         self.feed.show(changed)
+        self.score_feed.show(changed)
         if (
             what & {"parts", "mixer", "score", "recording", "stem_set", "source"} and changed.by is not self.parts
         ) or "mixer" in what:
             self.parts.show_project(self.session.project, self.playing.keys)
         if "mixer" in what:
             self.feed.show_heard(self.playing.keys)
+            self.score_feed.show_heard(self.playing.keys)
         if "settings" in what:
             self._show_settings()
         if what - {"mixer", "file"}:
@@ -178,7 +197,7 @@ class MainWindow(QMainWindow):
     def _show_state(self) -> None:
         project = self.session.project
         is_empty = project.recording is None and project.score is None
-        page = self.welcome if is_empty else self.timeline
+        page = self.welcome if is_empty else self.scene
         if page is not self.pages.currentWidget() or self.focusWidget() is None:
             self.pages.setCurrentWidget(page)
             page.setFocus()
@@ -202,6 +221,7 @@ class MainWindow(QMainWindow):
         self.parts.show_project(self.session.project, self.playing.keys)
         self._show_stem_waves()
         self.feed.show_heard(self.playing.keys)
+        self.score_feed.show_heard(self.playing.keys)
         self._slots.refresh()
 
     def _show_stem_waves(self) -> None:
@@ -231,6 +251,11 @@ class MainWindow(QMainWindow):
         self.parts.setVisible(is_shown)
         self.commands["panel"].setChecked(is_shown)
 
+    def show_score(self, is_shown: bool) -> None:
+        """Show or hide the engraved score."""
+        self.score_strip.setVisible(is_shown)
+        self.commands["score_strip"].setChecked(is_shown)
+
     def _dismiss(self, origin: object) -> None:
         if isinstance(origin, Message):
             self.session.dismiss(origin)
@@ -251,6 +276,8 @@ class MainWindow(QMainWindow):
     def _show_position(self, state: PlayerState) -> None:
         recording = self.session.project.recording
         self.timeline.set_playing(state.is_playing)
+        self.score_strip.set_playing(state.is_playing)
+        self.score_strip.set_playhead(None if recording is None else state.frame)
         if recording is None:
             self.transport.position.show_position(0.0, None, "", "")
             return
@@ -334,7 +361,8 @@ class MainWindow(QMainWindow):
         self.close()
 
     def _let_go(self) -> None:
-        save_layout(self, self.splitter, self.commands["panel"].isChecked())
+        shown = {name: self.commands[name].isChecked() for name in ("panel", "score_strip")}
+        save_layout(self, {"splitter": self.splitter, "scene": self.scene}, shown)
         self.bridge.close()
         self.timeline.set_stems({})
         self.playing.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,10 @@ def state_path() -> Path:
     return state_folder() / "window.json"
 
 
-def save_layout(window: QMainWindow, splitter: QSplitter, is_panel_shown: bool) -> None:
-    """Keep where the window stands."""
-    values = {
-        "geometry": _text(window.saveGeometry()),
-        "splitter": _text(splitter.saveState()),
-        "panel": is_panel_shown,
-    }
+def save_layout(window: QMainWindow, splitters: Mapping[str, QSplitter], shown: Mapping[str, bool]) -> None:
+    """Keep where the window stands, how it is divided, and which of its pieces are shown."""
+    divided = {name: _text(splitter.saveState()) for name, splitter in splitters.items()}
+    values = {"geometry": _text(window.saveGeometry()), **divided, **shown}
     path = state_path()
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with contextlib.suppress(OSError):  # a layout that cannot be kept is no reason to keep a person from closing
@@ -34,18 +32,19 @@ def save_layout(window: QMainWindow, splitter: QSplitter, is_panel_shown: bool) 
         os.replace(beside, path)
 
 
-def restore_layout(window: QMainWindow, splitter: QSplitter) -> bool:
-    """Put the window where it stood. Returns whether the panel was shown."""
+def restore_layout(window: QMainWindow, splitters: Mapping[str, QSplitter]) -> frozenset[str]:
+    """Put the window where it stood. Returns the pieces that were hidden."""
     try:
         values: Any = json.loads(state_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return True
+        return frozenset()
     if not isinstance(values, dict):
-        return True
-    for key, restore in (("geometry", window.restoreGeometry), ("splitter", splitter.restoreState)):
+        return frozenset()
+    restores = {name: splitter.restoreState for name, splitter in splitters.items()}
+    for key, restore in {"geometry": window.restoreGeometry, **restores}.items():
         if isinstance(values.get(key), str):
             restore(QByteArray.fromBase64(values[key].encode()))
-    return values.get("panel") is not False
+    return frozenset(str(key) for key, value in values.items() if value is False)
 
 
 def _text(data: QByteArray) -> str:

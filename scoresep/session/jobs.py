@@ -1,6 +1,6 @@
 """Long work in worker processes: started, watched, cancelled and, when a process dies, reported, blocking nobody.
 
-A job is a function of frozen inputs and a `Progress`. It runs in one of two warm processes, one without torch and one
+A job is a function of frozen inputs and a `Progress`. It runs in one of a few warm processes, one without torch, one
 with it, so that window and sound never wait for it, cancelling is immediate, and a crash costs the job alone.
 Nothing here calls back from another thread: the owner calls `JobRunner.poll` from its own (a window from a timer), and
 answers are delivered there.
@@ -42,11 +42,13 @@ class Worker(StrEnum):
 
     LIGHT = "light"
     TORCH = "torch"
+    ENGRAVING = "engraving"
 
 
 WARM_MODULES: dict[Worker, tuple[str, ...]] = {
     Worker.LIGHT: ("numpy", "scipy.signal", "scoresep.session.pipeline"),
     Worker.TORCH: ("torch", "scoresep.session.pipeline"),
+    Worker.ENGRAVING: ("numpy", "scoresep.files.engraving"),
 }
 
 
@@ -122,7 +124,7 @@ class _Process:
 
 
 class JobRunner:
-    """Runs jobs, one at a time in each of the two processes. To be used from one thread only."""
+    """Runs jobs, one at a time in each of the processes. To be used from one thread only."""
 
     def __init__(self) -> None:
         self._processes: dict[Worker, _Process] = {}

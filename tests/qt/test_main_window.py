@@ -44,7 +44,7 @@ def test_at_first_it_asks_for_files_and_nothing_else_can_be_done(bench: Bench) -
 
 def test_a_recording_waits_for_its_score(bench: Bench) -> None:
     bench.open_recording()
-    assert bench.window.pages.currentWidget() is bench.window.timeline
+    assert bench.window.pages.currentWidget() is bench.window.scene
     assert "Now open its score" in said(bench) and "Open score…" in offered(bench)
     assert bench.window.commands["play"].isEnabled() and not bench.window.commands["align"].isEnabled()
 

@@ -1,0 +1,125 @@
+"""Which element of a document is which note of the score: ids that hold the row of the note in `Score.notes`.
+
+MusicXML gets ids of ours before verovio reads it, and keeps them. Formats that verovio reads otherwise are matched
+afterwards, by what it says of its notes: staff, measure, moment, pitch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from scoresep.files.score_files.musicxml import read_musicxml
+from scoresep.model.score import Score
+from scoresep.progress import Progress
+
+_STEPS = frozenset("ABCDEFG")
+
+
+@dataclass(frozen=True)
+class FoundNote:
+    """A note as verovio knows it: `moment` counts from the start of the piece in any unit, `staff` from 0."""
+
+    element_id: str
+    staff: int
+    measure_index: int
+    moment: float
+    pitch_midi: float
+
+
+def mark_musicxml(root: Element, score: Score, name: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Give notes and measures of a MusicXML document ids.
+
+    Parameters
+    ----------
+    root : Element
+        ``score-partwise``; is changed.
+    score : Score
+        As read from this document.
+    name : str
+        Of the file.
+
+    Returns
+    -------
+    rows : dict of int
+        Rows of `Score.notes` by id of the note; empty where the document and the score are at odds.
+    measures : dict of int
+        Indices of measures by id.
+    """
+    raw = read_musicxml(root, name, Progress())
+    ids: list[str] = []
+    columns: list[tuple[int, float, int]] = []
+    measures: dict[str, int] = {}
+    is_known = True
+    for part_index, part in enumerate(root.findall("part")):
+        elements = []
+        for measure_index, measure in enumerate(part.iterfind("measure")):
+            measure.set("id", f"m{part_index}-{measure_index}")
+            measures[f"m{part_index}-{measure_index}"] = measure_index
+            for i, note in enumerate(measure.iterfind("note")):
+                note.set("id", f"e{part_index}-{measure_index}-{i}")
+                if _sounds(note):
+                    elements.append(note)
+        notes = raw.parts[part_index].notes
+        is_known &= len(notes) == len(elements)
+        ids += [element.get("id", "") for element in elements]
+        columns += [(n.measure_index, round(n.offset_quarter, 9), part_index) for n in notes]
+    if not is_known or len(columns) != len(score.notes):
+        return {}, measures
+    table = np.array(columns, np.float64).reshape(-1, 3)
+    order = np.lexsort((table[:, 2], table[:, 1], table[:, 0]))  # sorted as the score's rows are
+    is_same = np.array_equal(table[order, 2], score.notes.part_index) and np.array_equal(
+        table[order, 0], score.notes.measure_index
+    )
+    return ({ids[place]: row for row, place in enumerate(order.tolist())} if is_same else {}), measures
+
+
+def _sounds(note: Element) -> bool:
+    """Whether the reader of scores takes an element for a sounding note."""
+    if note.find("rest") is not None or note.find("cue") is not None:
+        return False
+    if note.find("unpitched") is not None:
+        return True
+    step = (note.findtext("pitch/step") or "").strip().upper()
+    try:
+        return step in _STEPS and math.isfinite(float(note.findtext("pitch/octave") or ""))
+    except ValueError:
+        return False
+
+
+def matched_rows(found: Iterable[FoundNote], score: Score) -> dict[str, int]:
+    """Match notes of an engraving with the rows of a score, staff by staff and measure by measure.
+
+    Where both have as many notes in a measure, they are taken in order of moment and pitch; else those of one pitch
+    are, as far as they go.
+
+    Returns
+    -------
+    rows : dict of int
+        By id of the element.
+    """
+    notes = score.notes
+    ours: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row in range(len(notes)):
+        ours[int(notes.part_index[row]), int(notes.measure_index[row])].append(row)
+    theirs: dict[tuple[int, int], list[FoundNote]] = defaultdict(list)
+    for note in found:
+        theirs[note.staff, note.measure_index].append(note)
+    rows: dict[str, int] = {}
+    for key, group in theirs.items():
+        mine = sorted(ours.get(key, []), key=lambda r: (round(float(notes.offset_quarter[r]), 4), notes.pitch_midi[r]))
+        group.sort(key=lambda n: (n.moment, n.pitch_midi))
+        if len(mine) == len(group):
+            rows |= {note.element_id: row for note, row in zip(group, mine, strict=True)}
+            continue
+        for note in group:
+            same = [r for r in mine if notes.pitch_midi[r] == note.pitch_midi]
+            if same:
+                mine.remove(same[0])
+                rows[note.element_id] = same[0]
+    return rows
