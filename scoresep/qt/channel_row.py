@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from scoresep.model.colors import legible
@@ -17,6 +17,9 @@ from scoresep.playback.mixing import TrackKey
 from scoresep.qt.buttons import PRESS_KEYS, FlatButton, LetterButton, TextButton, draw_focus_ring, keeps_key
 from scoresep.qt.faders import Fader, GainField, PanKnob
 from scoresep.qt.theme import MUTE_COLOR, SOLO_COLOR, em, hover_color, line_color, sized_font
+
+# What a line of text keeps free on either side of it.
+MARGIN_PX = 2
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class NameEdit(QLineEdit):
         if not (self.hasFocus() and self.isModified()):
             self.setText(name)
             self.setCursorPosition(0)
+        self._show_tip()
 
     def _finish(self) -> None:
         name = self.text().strip()
@@ -132,6 +136,26 @@ class NameEdit(QLineEdit):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.deselect()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_tip()
+
+    def _is_cut(self) -> bool:
+        return self.fontMetrics().horizontalAdvance(self.text()) > self.width() - 2 * MARGIN_PX
+
+    def _show_tip(self) -> None:
+        self.setToolTip(self._name if self._is_cut() else "")
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.hasFocus() or not self._is_cut():
+            super().paintEvent(event)
+            return
+        with QPainter(self) as painter:
+            room = self.rect().adjusted(MARGIN_PX, 0, -MARGIN_PX, 0)
+            painter.setPen(self.palette().color(QPalette.ColorRole.Text))
+            text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room.width())
+            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
 
 
 class ChannelRow(QWidget):

@@ -271,6 +271,7 @@ class MainWindow(QMainWindow):
         self.commands["play"].setText("S&top" if state.is_playing else "&Play")
         self.parts.show_levels(state.levels if state.is_playing else None, elapsed_s)
         self.job_strip.show_jobs(tuple((job.title, job.progress) for job in self.session.jobs))
+        self.welcome.field.set_busy(self.job_strip.text.text() if self.session.jobs else "")
         self._show_output(state)
 
     def _show_position(self, state: PlayerState) -> None:

@@ -179,7 +179,7 @@ class TransportBar(QWidget):
         ):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # after a click the arrow keys still move the playhead
             bind(button, actions[action])
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(em(self, 0.6), em(self, 0.4), em(self, 0.6), em(self, 0.4))
         row.setSpacing(em(self, 0.25))
         for widget in (self.to_start, self.play, self.loop, self.follow):
@@ -196,7 +196,7 @@ class TransportBar(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         buttons = (self.align, self.separate, self.export)
-        wanted = self.layout().sizeHint().width() + sum(b.full_width - b.sizeHint().width() for b in buttons)
+        wanted = self._row.sizeHint().width() + sum(b.full_width - b.sizeHint().width() for b in buttons)
         for button in buttons:
             button.set_compact(self.width() < wanted)
 

@@ -21,6 +21,7 @@ class DropField(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._is_over = False
+        self._busy_text = ""
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
@@ -30,6 +31,13 @@ class DropField(QWidget):
         """Show (or not) that something is held above the window."""
         self._is_over = is_over
         self.update()
+
+    def set_busy(self, text: str) -> None:
+        """Say what is being opened; empty for nothing."""
+        if text != self._busy_text:
+            self._busy_text = text
+            self.setAccessibleName(text)
+            self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:
@@ -50,8 +58,10 @@ class DropField(QWidget):
             painter.drawText(
                 QRectF(0, em(self, 5.2), self.width(), em(self, 1.6)),
                 Qt.AlignmentFlag.AlignCenter,
-                "Drop a recording and its score here",
+                self._busy_text or "Drop a recording and its score here",
             )
+            if self._busy_text:
+                return
             painter.setFont(sized_font(self.font(), 0.9))
             painter.setPen(faint_color(palette))
             painter.drawText(

@@ -1,4 +1,4 @@
-"""What somebody trips over who uses the window for the first time: where the keyboard is, what is offered, what fits."""
+"""What a person trips over who uses the window for the first time: where the keyboard is, what is offered, what fits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
 from pytestqt.qtbot import QtBot
-from window_bench import QUARTER, START, Bench
+from window_bench import QUARTER, START, Bench, write_recording
 
 from scoresep.playback.outputs import SILENT_DEVICE
 from scoresep.qt.dialogs import BAR_AND_TIME, ShortcutsDialog
@@ -186,3 +186,37 @@ def test_the_position_of_the_playhead_is_shown_as_bar_and_beat(qtbot: QtBot, ben
     bench.open_all()
     bench.window.playing.seek(START + 5 * QUARTER)
     qtbot.waitUntil(lambda: "bar 2, beat 2" in bench.window.transport.position.accessibleDescription())
+
+
+def test_a_long_name_is_elided_and_its_tip_has_all_of_it(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_score()
+    name, row = "Violin I, solo, on the left of the stage and a little behind", bench.window.parts.row(0)
+    before = bench.window.parts.minimumSizeHint().width()
+    bench.window.parts.part_changed.emit(0, "Rename part", {"name": name})
+    qtbot.waitUntil(lambda: row.name.toolTip() == name)  # once it is laid out
+    assert row.name.text() == name
+    assert bench.window.parts.row(1).name.toolTip() == ""
+    assert bench.window.parts.minimumSizeHint().width() == before
+    bench.window.parts.part_changed.emit(0, "Rename part", {"name": "Violin"})
+    assert row.name.toolTip() == ""
+
+
+def test_work_that_runs_is_not_offered_again(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    assert bench.window.commands["align"].isEnabled() and bench.window.commands["separate"].isEnabled()
+    bench.session.start_alignment()
+    assert not bench.window.commands["align"].isEnabled() and bench.window.commands["cancel"].isEnabled()
+    bench.window.commands["cancel"].trigger()
+    qtbot.waitUntil(bench.window.commands["align"].isEnabled, timeout=10_000)
+    bench.session.start_separation()
+    assert not bench.window.commands["separate"].isEnabled()
+    bench.window.commands["cancel"].trigger()
+    qtbot.waitUntil(bench.window.commands["separate"].isEnabled, timeout=10_000)
+
+
+def test_while_files_are_opened_the_first_page_says_so(qtbot: QtBot, bench: Bench) -> None:
+    bench.window.documents.open_paths([str(write_recording(bench.folder))])
+    qtbot.waitUntil(lambda: "%" in bench.window.welcome.field.accessibleName(), timeout=10_000)
+    qtbot.waitUntil(lambda: bench.session.project.recording is not None, timeout=30_000)
+    bench.session.new_project()
+    qtbot.waitUntil(lambda: bench.window.welcome.field.accessibleName() == "", timeout=10_000)
