@@ -26,7 +26,8 @@ def export(options: argparse.Namespace, terminal: Terminal, open_window: Callabl
         terminal.warn(warning)
     if loaded.missing_recording is not None:
         raise InputError(
-            f"The recording '{loaded.missing_recording.path}' is not there; open the project in the window and find it."
+            f"The recording '{loaded.missing_recording.path}' of this project is not there or cannot be read; open the "
+            "project in the window, find it and save."
         )
     request = export_request(loaded.project, _choices(options, loaded.project))
     in_the_way = () if options.overwrite else files_in_the_way(request)

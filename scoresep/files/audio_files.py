@@ -316,9 +316,10 @@ def _decoded_facts(path: Path, key: str, progress: Progress) -> _Facts:
         facts = _freshly_decoded(path, decoded, progress)
         write_whole(notes, json.dumps(asdict(facts)).encode())
     except OutputError as error:
+        reason = getattr(error.__cause__, "strerror", None) or "for unknown reasons"
         raise OutputError(
-            f"'{path}' cannot be unpacked into '{cache_folder()}'; free some space there, or name another folder in "
-            "the environment variable SCORESEP_CACHE_DIR."
+            f"'{path}' cannot be unpacked into '{cache_folder()}' ({reason}); free some space there, or name another "
+            "folder in the environment variable SCORESEP_CACHE_DIR."
         ) from error
     return facts
 

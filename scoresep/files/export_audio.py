@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.errors import OutputError, UsageError
+from scoresep.errors import InputError, OutputError, UsageError
 from scoresep.files.atomic import output_errors
 from scoresep.files.audio_files import open_source
 from scoresep.files.export_formats import FLOAT_WAV, ExportFormat, check_fits, sample_writer
@@ -191,8 +191,8 @@ def export_audio(request: ExportRequest, progress: Progress | None = None) -> Ex
         Nothing is chosen, or template, stretch or format do not fit.
     OutputError
         A file is in the way, the folder cannot be written, or the disk is full.
-    AudioFileError
-        A stem or the recording cannot be read.
+    InputError
+        A stem or the recording cannot be read, or they do not belong together.
     Cancelled
     """
     progress = progress or Progress()
@@ -237,7 +237,7 @@ class _OpenTrack:
         (self.channels,) = outputs
         for source, _ in self._inputs:
             if (source.frames, source.sample_rate) != (recording.frames, recording.sample_rate):
-                raise UsageError(f"The stem of “{track.name}” is not of this recording; separate again.")
+                raise InputError(f"The stem of “{track.name}” is not of this recording; separate again.")
 
     def blocks(self, start_frame: int, end_frame: int) -> Iterator[NDArray[np.float32]]:
         """Read the sum of the inputs, block by block."""

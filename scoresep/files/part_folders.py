@@ -147,6 +147,6 @@ def _check_room(folder: Path, needed_bytes: int) -> None:
         return  # some network file systems do not tell
     if free_bytes < needed_bytes:
         raise OutputError(
-            f"'{folder}' has room for {free_bytes / 1e9:.1f} GB, but {needed_bytes / 1e9:.1f} GB are needed; "
+            f"'{folder}' has room for {free_bytes / 1e6:,.0f} MB, but {needed_bytes / 1e6:,.0f} MB are needed; "
             "free some space or choose another folder."
         )
