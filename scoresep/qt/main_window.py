@@ -21,6 +21,7 @@ from scoresep.qt.job_strip import JobStrip
 from scoresep.qt.message_bar import MessageBar
 from scoresep.qt.parts_panel import PartsPanel
 from scoresep.qt.playing import Playing
+from scoresep.qt.scene import Scene
 from scoresep.qt.score_feed import ScoreFeed
 from scoresep.qt.score_view.score_strip import ScoreStrip
 from scoresep.qt.theme import Appearance, digits_font, em
@@ -105,13 +106,7 @@ class MainWindow(QMainWindow):
         fill_menu_bar(self.menuBar(), self.commands, submenus)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.welcome)
-        self.scene = QSplitter(Qt.Orientation.Vertical)
-        for place, widget in enumerate((self.score_strip, self.timeline)):
-            self.scene.addWidget(widget)
-            self.scene.setCollapsible(place, False)
-            self.scene.setStretchFactor(place, place)
-        self.scene.setHandleWidth(max(em(self, 0.25), 3))
-        self.scene.setFocusProxy(self.timeline)
+        self.scene = Scene(self.score_strip, self.timeline)
         self.pages.addWidget(self.scene)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.parts)
@@ -363,7 +358,8 @@ class MainWindow(QMainWindow):
 
     def _let_go(self) -> None:
         shown = {name: self.commands[name].isChecked() for name in ("panel", "score_strip")}
-        save_layout(self, {"splitter": self.splitter, "scene": self.scene}, shown)
+        scene = {"scene": self.scene} if self.scene.is_by_hand else {}
+        save_layout(self, {"splitter": self.splitter, **scene}, shown)
         self.bridge.close()
         self.timeline.set_stems({})
         self.playing.close()

@@ -27,6 +27,8 @@ DRAWING_BUDGET_S = 0.006
 # Who scrolls away is left alone for so long before the bar that sounds is brought back into view.
 LEFT_ALONE_S = 4.0
 SCROLL_MS = 240
+# The strip is made as high as the highest of so many systems from the start.
+MOST_COMPARED = 8
 NO_SCORE = "Open a score to see it engraved here."
 AT_WORK = "The score is being engraved …"
 
@@ -38,9 +40,12 @@ class StripCanvas(QAbstractScrollArea):
     -------
     engraving_wanted(int)
         The score is wanted engraved for this width (`Engraving.width_units`).
+    height_wanted(int)
+        So many pixels would show a whole system.
     """
 
     engraving_wanted = Signal(int)
+    height_wanted = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,6 +64,7 @@ class StripCanvas(QAbstractScrollArea):
         self._marks = Marks()
         self._hovered: int | None = None
         self._failure = ""
+        self._wanted_height_px = 0
         self._left_alone_until_s = 0.0
         self._theme = Theme.from_palette(self.palette())
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
@@ -71,6 +77,7 @@ class StripCanvas(QAbstractScrollArea):
         self.viewport().setMouseTracking(True)
         self.viewport().setAutoFillBackground(False)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._show_bars()
 
     # --------------------------------------------------------------------------------------------- what is shown
 
@@ -139,6 +146,7 @@ class StripCanvas(QAbstractScrollArea):
         """Lay systems one below the other, or side by side in one line."""
         if mode is not self._mode:
             self._mode = mode
+            self._show_bars()
             self._lay_out()
             self._follow(at_once=True)
             self._rest.start()
@@ -185,6 +193,13 @@ class StripCanvas(QAbstractScrollArea):
     def _space_px(self) -> float:
         return self._space_em * self.fontMetrics().height()
 
+    def _show_bars(self) -> None:
+        """Keep the scroll bar along which systems follow each other always there: its coming would move the score."""
+        policy = Qt.ScrollBarPolicy
+        is_line = self._mode is Mode.LINE
+        self.setVerticalScrollBarPolicy(policy.ScrollBarAsNeeded if is_line else policy.ScrollBarAlwaysOn)
+        self.setHorizontalScrollBarPolicy(policy.ScrollBarAlwaysOn if is_line else policy.ScrollBarAlwaysOff)
+
     def _ask_for_engraving(self) -> None:
         if self._unfolded is None or not self.isVisible():
             return
@@ -209,6 +224,7 @@ class StripCanvas(QAbstractScrollArea):
             self._placement = placed(self._drawings.engraving, self._mode, room, self._space_px)
             self._drawings.set_look(Look(self._placement.scale * ratio, ratio, self._theme.text.name()))
         self._set_ranges()
+        self._want_height()
         self._remark()
         if keeps_place and before is not None and self._placement is not None and before.mode is self._mode:
             end = before.height if self._mode is Mode.SYSTEMS else before.width
@@ -217,6 +233,15 @@ class StripCanvas(QAbstractScrollArea):
         if self._marks.measure_index is not None:
             self._follow(at_once=True)
         self.viewport().update()
+
+    def _want_height(self) -> None:
+        if self._placement is not None:
+            tallest = max(self._placement.heights[:MOST_COMPARED])
+            across = self.horizontalScrollBar().sizeHint().height() if self._mode is Mode.LINE else 0
+            height_px = round(tallest + 2 * self._space_px + across)
+            if height_px != self._wanted_height_px:
+                self._wanted_height_px = height_px
+                self.height_wanted.emit(height_px)
 
     def _set_ranges(self) -> None:
         room, placement = self.viewport().size(), self._placement

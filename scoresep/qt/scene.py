@@ -1,0 +1,52 @@
+"""Score and timeline, one over the other: the score as high as its systems, until a person says otherwise."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtWidgets import QSplitter, QWidget
+
+from scoresep.qt.score_view.score_strip import ScoreStrip
+from scoresep.qt.theme import em
+
+# More than this share of the height is the score's only where a person draws it so.
+MOST_SHARE = 0.42
+
+
+class Scene(QSplitter):
+    """Score strip and timeline.
+
+    Parameters
+    ----------
+    strip : ScoreStrip
+    timeline : QWidget
+
+    Attributes
+    ----------
+    is_by_hand : bool
+        Whether a person has divided the room.
+    """
+
+    def __init__(self, strip: ScoreStrip, timeline: QWidget) -> None:
+        super().__init__(Qt.Orientation.Vertical)
+        self.is_by_hand = False
+        for place, widget in enumerate((strip, timeline)):
+            self.addWidget(widget)
+            self.setCollapsible(place, False)
+            self.setStretchFactor(place, place)
+        self.setHandleWidth(max(em(self, 0.25), 3))
+        self.setFocusProxy(timeline)
+        self.splitterMoved.connect(self._moved)
+        strip.height_wanted.connect(self._give_height)
+
+    def restoreState(self, state: QByteArray | bytes | bytearray | memoryview) -> bool:
+        self.is_by_hand = True
+        return super().restoreState(state)
+
+    def _moved(self) -> None:
+        self.is_by_hand = True
+
+    def _give_height(self, height_px: int) -> None:
+        total = sum(self.sizes())
+        if not self.is_by_hand and total > 0:
+            height_px = min(height_px, round(MOST_SHARE * total))
+            self.setSizes([height_px, total - height_px])
