@@ -45,7 +45,8 @@ class ActionSpec:
 
 
 FILE, EDIT, VIEW, PLAYBACK, PARTS, WORK, HELP = "&File", "&Edit", "&View", "&Playback", "P&arts", "&Work", "&Help"
-MENUS = (FILE, EDIT, VIEW, PLAYBACK, PARTS, WORK, HELP)
+CORRECT = "&Correct"
+MENUS = (FILE, EDIT, VIEW, PLAYBACK, CORRECT, PARTS, WORK, HELP)
 
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("new", FILE, "&New project", ("Ctrl+N",), "Close what is open and begin anew"),
@@ -103,6 +104,34 @@ ACTIONS: tuple[ActionSpec, ...] = (
         True,
     ),
     ActionSpec("output", PLAYBACK, "Sound &device", submenu="output", starts_group=True),
+    ActionSpec(
+        "correct", CORRECT, "Correct by &hand", ("E",), "Drag bar lines, beats and notes to where they sound", True
+    ),
+    ActionSpec(
+        "next_point",
+        CORRECT,
+        "&Next point",
+        ("]",),
+        "Select the next bar line or point",
+        starts_group=True,
+        repeats=True,
+    ),
+    ActionSpec("previous_point", CORRECT, "&Previous point", ("[",), "Select the one before", repeats=True),
+    ActionSpec("next_unsure", CORRECT, "Next &unsure place", ("U",), "Go to where notes are doubtful", repeats=True),
+    ActionSpec(
+        "previous_unsure", CORRECT, "Previous unsu&re place", ("Shift+U",), "Go back to where they are", repeats=True
+    ),
+    ActionSpec(
+        "nudge_earlier", CORRECT, "10 ms &earlier", (",",), "Move the selected point", starts_group=True, repeats=True
+    ),
+    ActionSpec("nudge_later", CORRECT, "10 ms &later", (".",), "Move the selected point", repeats=True),
+    ActionSpec("nudge_earlier_fine", CORRECT, "1 ms earl&ier", ("Shift+,",), "Move the selected point", repeats=True),
+    ActionSpec("nudge_later_fine", CORRECT, "1 &ms later", ("Shift+.",), "Move the selected point", repeats=True),
+    ActionSpec("free_point", CORRECT, "&Free the point", ("Del", "Backspace"), "Take back that it was placed by hand"),
+    ActionSpec(
+        "tap_bar", CORRECT, "&Tap a bar", ("T",), "Put the next bar line where the playhead is", starts_group=True
+    ),
+    ActionSpec("tap_beat", CORRECT, "Tap a &beat", ("Shift+T",), "Put the next beat where the playhead is"),
     ActionSpec("mute", PARTS, "&Mute", ("Shift+M",), "Silence the chosen part"),
     ActionSpec("solo", PARTS, "&Solo", ("Shift+S",), "Hear the chosen part alone"),
     ActionSpec("minus", PARTS, "Minus &one", ("Shift+N",), "Hear everything but the chosen part"),

@@ -15,6 +15,7 @@ from scoresep.model.path import PathChoices
 from scoresep.model.project import Change, Loop, Project, Recipe
 from scoresep.qt.actions import make_actions
 from scoresep.qt.bridge import Bridge
+from scoresep.qt.correcting import Correcting
 from scoresep.qt.dialogs import (
     AboutDialog,
     GoToBarDialog,
@@ -69,7 +70,9 @@ class Commands(QObject):
         self._session = stage.bridge.session
         self._switched_at_s = 0.0
         self._exported_to: dict[str, str] = {}  # folder of the last export by the key of its recording
-        self.actions = make_actions(stage.window, self._slots())
+        self._correcting = Correcting(stage.bridge, stage.playing, stage.timeline, self)
+        self.actions = make_actions(stage.window, self._slots() | self._correcting.slots())
+        stage.timeline.editing.selected.connect(self.refresh)
 
     def _slots(self) -> dict[str, Callable[[], object]]:
         """Return what each action does, by its id."""
@@ -152,11 +155,13 @@ class Commands(QObject):
         can |= dict.fromkeys(("select_nothing", "zoom_selection"), stage.timeline.selection is not None)
         can |= dict.fromkeys(("mute", "solo", "minus"), bool(stage.playing.keys))
         can |= dict.fromkeys(("next_part", "previous_part", "part_menu", "reset_mixer"), has_score)
+        can |= self._correcting.possible()
         for name, is_possible in can.items():
             self.actions[name].setEnabled(is_possible)
         for name, verb, text in (("undo", "&Undo", session.undo_text), ("redo", "&Redo", session.redo_text)):
             self.actions[name].setText(f"{verb} “{text[0].lower()}{text[1:]}”" if text else verb)
         checked = {
+            "correct": stage.timeline.editing.is_correcting,
             "loop": stage.playing.loop is not None,
             "original": stage.playing.is_original,
             "follow": session.settings.follows_playhead,

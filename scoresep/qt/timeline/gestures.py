@@ -31,6 +31,8 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("Click", "Move the playhead"),
     ("Drag, Shift + click", "Select a range; with Ctrl from bar line to bar line"),
     ("Double-click", "Select the note, segment or bar"),
+    ("Drag a bar line in the ruler", "Put the bar where it sounds; Alt does not snap to attacks, Escape cancels"),
+    ("Shift + drag a bar line", "Move all that comes after by as much"),
     ("Left / Right", "Move the playhead a little"),
     ("Shift + Left / Right", "Move the end of the selection"),
     ("Ctrl + Left / Right", "Move the playhead by a bar"),

@@ -11,6 +11,9 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
 from scoresep.qt.timeline.lane import Hit, Lane, PlacedLane
 from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.painting import PaintContext
+from scoresep.qt.timeline.point_item import paint_points
+from scoresep.qt.timeline.points import PointsShown
+from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.theme import translucent
 
 LOOP_PX = 4.0
@@ -33,6 +36,8 @@ class OverlayState:
         Start and end frame.
     touched : tuple of (Lane, Hit) or None
         What lies under the pointer.
+    layout : ScoreLayout or None
+    points : PointsShown
     """
 
     width: float
@@ -44,6 +49,8 @@ class OverlayState:
     selection: tuple[int, int] | None
     loop: tuple[int, int] | None
     touched: tuple[Lane, Hit] | None
+    layout: ScoreLayout | None
+    points: PointsShown
 
 
 def paint_overlay(ctx: PaintContext, state: OverlayState) -> None:
@@ -56,6 +63,8 @@ def paint_overlay(ctx: PaintContext, state: OverlayState) -> None:
     _paint_selection(ctx, state)
     _paint_loop(ctx, state)
     _paint_touched(ctx, state)
+    if state.layout is not None and state.layout.is_aligned:
+        paint_points(ctx, state.layout, state.points, state.ruler_height, state.height)
     _paint_notices(ctx, state)
     _paint_playhead(ctx, state)
     painter.restore()

@@ -17,6 +17,7 @@ from scoresep.qt.timeline.lane import Hit, Lane, PlacedLane
 from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.overlay import OverlayState, paint_overlay
 from scoresep.qt.timeline.painting import PaintContext
+from scoresep.qt.timeline.points import PointsShown
 from scoresep.qt.timeline.ruler_item import ROW_PX, RulerItem
 from scoresep.qt.timeline.segment_item import PartItem, SegmentItem
 from scoresep.qt.timeline.theme import Theme, small_font, translucent
@@ -60,6 +61,7 @@ class TimelineCanvas(QWidget):
         self.selection: tuple[int, int] | None = None
         self.loop: tuple[int, int] | None = None
         self.touched: tuple[Lane, Hit] | None = None
+        self.points = PointsShown()
         self.height_scale = 1.0
         self._ruler = RulerItem(content)
         self._placed: list[PlacedLane] = []
@@ -215,6 +217,8 @@ class TimelineCanvas(QWidget):
             self.selection,
             self.loop,
             self.touched,
+            self.content.layout,
+            self.points,
         )
 
     def _paint_focus(self, painter: QPainter) -> None:

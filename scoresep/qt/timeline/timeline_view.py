@@ -22,6 +22,7 @@ from scoresep.model.segments import Activity, segments_of
 from scoresep.qt.timeline.axis_scroll_bar import AxisScrollBar
 from scoresep.qt.timeline.content import StemWave
 from scoresep.qt.timeline.difference import Difference
+from scoresep.qt.timeline.editing import Editing
 from scoresep.qt.timeline.gestures import Gestures
 from scoresep.qt.timeline.score_layout import score_layout
 from scoresep.qt.timeline.theme import Theme
@@ -66,6 +67,7 @@ class TimelineView(TimelineNavigation):
         )
         self._down.setAccessibleName("Scroll the lanes")
         self._gestures = Gestures(self)
+        self.editing = Editing(self, self._show_preview)  # hears pointer and keys before the gestures do
         self._across.start_moved.connect(self._scrolled_across)
         self._down.valueChanged.connect(self._scrolled_down)
         self.canvas.axis_changed.connect(self._axis_changed)
@@ -100,6 +102,7 @@ class TimelineView(TimelineNavigation):
         if unfolded != self._unfolded or alignment != self._alignment:
             is_first = self._unfolded is None and self._content.recording is None
             self._unfolded, self._alignment = unfolded, alignment
+            self.editing.set_alignment(unfolded, alignment)
             self._lay_score_out()
             self._content_changed(fit=is_first)
         else:
@@ -155,7 +158,12 @@ class TimelineView(TimelineNavigation):
         """
         was_visible = self._playhead_x() is not None
         self.canvas.set_playhead(frame)
-        if frame is not None and self._is_playing and was_visible and not self._gestures.is_dragging:
+        if (
+            frame is not None
+            and self._is_playing
+            and was_visible
+            and not (self._gestures.is_dragging or self.editing.is_dragging)
+        ):
             if self._follow is Follow.PAGE:
                 self.canvas.set_axis(self.axis.paged(frame))
             elif self._follow is Follow.CENTER:
@@ -188,6 +196,12 @@ class TimelineView(TimelineNavigation):
         if present is not None and present.is_aligned and self._unfolded is not None and self._pending is not None:
             pending = score_layout(self._unfolded, self._pending, self.sample_rate)
             self._content.difference = Difference(present, pending, self.sample_rate) if pending.is_aligned else None
+
+    def _show_preview(self, alignment: Alignment | None) -> None:
+        """Show an alignment that is being made; None shows the present one again."""
+        if self._unfolded is not None:
+            self._content.layout = score_layout(self._unfolded, alignment or self._alignment, self.sample_rate)
+            self.canvas.rebuild()
 
     def _content_changed(self, fit: bool) -> None:
         self.canvas.rebuild()

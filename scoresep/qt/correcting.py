@@ -1,0 +1,70 @@
+"""What the menu of corrections does: the timeline's wishes become edits of the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+
+from scoresep.model.project import Change, Project
+from scoresep.qt.bridge import Bridge
+from scoresep.qt.playing import Playing
+from scoresep.qt.timeline.timeline_view import TimelineView
+from scoresep.session import alignment_edits, edits
+
+COARSE_MS, FINE_MS = 10.0, 1.0
+
+
+class Correcting(QObject):
+    """Corrections of the alignment by hand.
+
+    Parameters
+    ----------
+    bridge : Bridge
+    playing : Playing
+    view : TimelineView
+    """
+
+    def __init__(self, bridge: Bridge, playing: Playing, view: TimelineView, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._bridge = bridge
+        self._playing = playing
+        self._view = view
+        editing = view.editing
+        editing.place_asked.connect(lambda point, reach: self._edit(lambda p: edits.place_bar(p, point, reach)))
+        editing.shift_asked.connect(lambda point: self._edit(lambda p: alignment_edits.shift_after(p, point)))
+        editing.free_asked.connect(lambda point: self._edit(lambda p: alignment_edits.free_point(p, point)))
+
+    def slots(self) -> dict[str, Callable[[], object]]:
+        """Return what each action does, by its id."""
+        editing = self._view.editing
+        return {
+            "correct": lambda: editing.set_correcting(not editing.is_correcting),
+            "next_point": lambda: editing.step_point(1),
+            "previous_point": lambda: editing.step_point(-1),
+            "next_unsure": lambda: self._step_unsure(1),
+            "previous_unsure": lambda: self._step_unsure(-1),
+            "nudge_later": lambda: editing.nudge(COARSE_MS),
+            "nudge_earlier": lambda: editing.nudge(-COARSE_MS),
+            "nudge_later_fine": lambda: editing.nudge(FINE_MS),
+            "nudge_earlier_fine": lambda: editing.nudge(-FINE_MS),
+            "free_point": editing.free,
+            "tap_bar": lambda: editing.tap(self._playing.state().frame, with_beats=False),
+            "tap_beat": lambda: editing.tap(self._playing.state().frame, with_beats=True),
+        }
+
+    def possible(self) -> dict[str, bool]:
+        """Return which actions can be taken now."""
+        is_aligned = self._bridge.session.project.alignment is not None and self._bridge.session.source is not None
+        can = dict.fromkeys(self.slots(), is_aligned)
+        can["free_point"] = is_aligned and self._view.editing.is_selected_by_hand
+        return can
+
+    def _step_unsure(self, direction: int) -> None:
+        if not self._view.editing.step_unsure(direction):
+            where = "after" if direction > 0 else "before"
+            self._bridge.session.say("info", f"There is no unsure place {where} the playhead.", "unsure")
+
+    def _edit(self, make: Callable[[Project], Change]) -> None:
+        session = self._bridge.session
+        self._bridge.attempt(lambda: session.apply(make(session.project)))

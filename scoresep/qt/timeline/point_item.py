@@ -1,0 +1,94 @@
+"""Points over the lanes: placed by hand filled, automatic hollow; and the line, words and tempo curve of a drag."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
+
+from scoresep.model.timebase import SAME_QUARTER
+from scoresep.qt.timeline.curve_item import TempoCurve, paint_tempo, tempo_curve
+from scoresep.qt.timeline.painting import PaintContext
+from scoresep.qt.timeline.points import Dragged, Handle, PointsShown, handles_in
+from scoresep.qt.timeline.ruler_item import ROW_PX
+from scoresep.qt.timeline.score_layout import ScoreLayout
+from scoresep.qt.timeline.theme import ink_on, translucent
+
+RADIUS_PX = 4.0
+CURVE_PX = 52.0
+
+
+def paint_points(ctx: PaintContext, layout: ScoreLayout, shown: PointsShown, top: float, bottom: float) -> None:
+    """Paint the points at the lower edge of the bars' row, and what is selected or dragged through all lanes.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+    layout : ScoreLayout
+    shown : PointsShown
+    top, bottom : float
+        Of the lanes.
+    """
+    painter = ctx.painter
+    handles = handles_in(layout, ctx.axis, shown.is_correcting)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    for handle in sorted(handles, key=lambda h: h.is_by_hand):
+        is_selected = _is_at(handle.quarter, shown.selected_quarter)
+        _paint_diamond(ctx, handle, is_selected)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    for handle in handles:
+        if handle.is_by_hand:
+            ctx.vertical(ctx.x(handle.frame), top, bottom, translucent(ctx.theme.accent, 0.4))
+    if shown.selected_quarter is not None and shown.dragged is None:
+        frame = layout.grid.time_map.quarter_to_frame(shown.selected_quarter)
+        _paint_diamond(ctx, Handle(shown.selected_quarter, frame, _is_by_hand(layout, shown.selected_quarter)), True)
+        ctx.vertical(ctx.x(frame), top, bottom, translucent(ctx.theme.accent, 0.9))
+    if shown.dragged is not None:
+        _paint_dragged(ctx, layout, shown.dragged, top, bottom)
+
+
+def _is_at(quarter: float, other: float | None) -> bool:
+    return other is not None and abs(quarter - other) <= SAME_QUARTER
+
+
+def _is_by_hand(layout: ScoreLayout, quarter: float) -> bool:
+    time_map = layout.grid.time_map
+    return bool(any(abs(q - quarter) <= SAME_QUARTER for q in time_map.quarter[time_map.is_by_hand].tolist()))
+
+
+def _paint_diamond(ctx: PaintContext, handle: Handle, is_selected: bool) -> None:
+    painter, theme = ctx.painter, ctx.theme
+    radius = RADIUS_PX + (1.5 if is_selected else 0.0 if handle.is_by_hand else -1.0)
+    center = QPointF(ctx.x(handle.frame) + ctx.hair / 2, ROW_PX)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    painter.setPen(QPen(theme.accent if handle.is_by_hand or is_selected else theme.faint_text, 1.3))
+    painter.setBrush(theme.accent if handle.is_by_hand else theme.header)
+    corners = ((0, -radius), (radius, 0), (0, radius), (-radius, 0))
+    painter.drawPolygon(QPolygonF([center + QPointF(x, y) for x, y in corners]))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def _paint_dragged(ctx: PaintContext, layout: ScoreLayout, dragged: Dragged, top: float, bottom: float) -> None:
+    """Paint where a position was, where it would be, and the tempo before and after."""
+    theme, painter = ctx.theme, ctx.painter
+    ctx.vertical(ctx.x(dragged.present.grid.time_map.quarter_to_frame(dragged.quarter)), top, bottom, theme.faint_text)
+    x = ctx.x(dragged.frame)
+    painter.fillRect(QRectF(x - ctx.hair / 2, 0, 2 * ctx.hair, bottom), theme.accent)
+    _paint_diamond(ctx, Handle(dragged.quarter, dragged.frame, True), True)
+    before, after = tempo_curve(dragged.present, ctx.axis), tempo_curve(layout, ctx.axis)
+    limits = TempoCurve.common_limits(before, after)
+    band = QRectF(ctx.left, bottom - CURVE_PX, ctx.clip_right - ctx.left, CURVE_PX)
+    painter.fillRect(band, translucent(theme.ground, 0.86))
+    ctx.horizontal(band.top(), band.left(), band.right(), theme.border)
+    paint_tempo(ctx, before, limits, band, theme.faint_text)
+    paint_tempo(ctx, after, limits, band, theme.accent, width=2.0)
+    _paint_words(ctx, dragged, x, top)
+
+
+def _paint_words(ctx: PaintContext, dragged: Dragged, x: float, top: float) -> None:
+    text = dragged.text + ("  on the attack" if dragged.is_snapped else "")
+    width = QFontMetricsF(ctx.painter.font()).horizontalAdvance(text) + 16
+    left = x + 8 if x + 8 + width < ctx.clip_right else x - 8 - width
+    plate = QRectF(left, top + 6, width, 20)
+    ctx.painter.fillRect(plate, ctx.theme.accent)
+    ctx.painter.setPen(ink_on(ctx.theme.accent))
+    ctx.painter.drawText(plate, int(Qt.AlignmentFlag.AlignCenter), text)
