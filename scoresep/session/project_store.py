@@ -72,7 +72,9 @@ class ProjectStore:
         self._take(path.expanduser().absolute())
         assert self.path is not None
         self._note_file(self.path, project)
-        if not recoverable(self.path):
+        if recoverable(self.path):
+            self._autosave = Autosave(None)  # what a crash has left keeps its place until somebody has decided on it
+        else:
             stem_folders.remove_orphans(data_folder(self.path), self._stems_of_files[self.path], ORPHANED_AFTER_S)
 
     def recoverable(self, path: Path | None = None) -> tuple[RecoverableProject, ...]:
@@ -148,6 +150,10 @@ class ProjectStore:
         folder, home = Path(project.stem_set.folder), data_folder(self.path)
         is_elsewhere = folder.parent != home and folder.is_dir()
         return home if is_elsewhere and self._is_to_be_kept_beside(folder) else None
+
+    def is_stray(self, project: Project) -> bool:
+        """Whether the stems of a saved project still lie where those of unsaved work do, and may be cleaned away."""
+        return self.path is not None and _workspace_of(project) is not None
 
     def autosave(self, project: Project) -> None:
         """Keep the present state for the case of a crash.

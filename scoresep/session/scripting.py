@@ -12,6 +12,7 @@ from scoresep.files.segments_csv import write_segments_csv
 from scoresep.model.project import Project
 from scoresep.progress import Progress
 from scoresep.session import pipeline
+from scoresep.session.project_store import project_path
 
 _log = logging.getLogger(__name__)
 
@@ -36,11 +37,14 @@ def open(path: str | Path, score: str | Path | None = None, progress: Progress |
     ------
     AudioFileError, ScoreFileError, ProjectFileError
     """
-    if Path(path).suffix == PROJECT_SUFFIX:
+    if Path(path).suffix.lower() == PROJECT_SUFFIX:
         if score is not None:
             raise UsageError("A project brings its score along; open it without another one.")
-        loaded = load_project(Path(path))
+        loaded = load_project(Path(path), progress)
         project, warnings = loaded.project, loaded.warnings
+        if loaded.missing_recording is not None:
+            place = loaded.missing_recording.path
+            warnings += (f"The recording '{place}' is not there; put it back, or beside the project.",)
     else:
         project, warnings = pipeline.open_files(path, score, progress)
     for warning in warnings:
@@ -49,13 +53,13 @@ def open(path: str | Path, score: str | Path | None = None, progress: Progress |
 
 
 def save(project: Project, path: str | Path) -> None:
-    """Save a project, whole or not at all.
+    """Save a project, whole or not at all; ``.scoresep`` is added to the name where it is missing.
 
     Raises
     ------
     OutputError
     """
-    save_project(project, Path(path))
+    save_project(project, project_path(path))
 
 
 def write_notes(project: Project, path: str | Path) -> None:

@@ -90,7 +90,7 @@ def test_work_outlives_a_crash_stems_included(desk: Desk, is_saved: bool) -> Non
     session.autosave()
     session.save(None if is_saved else desk.folder / "rescued")
     session.close()
-    assert ProjectStore().recoverable() == ()
+    assert ProjectStore().recoverable() == () and not any((desk.folder / "state" / "unsaved").glob("*"))
     loaded = load_project(desk.folder / ("piece.scoresep" if is_saved else "rescued.scoresep"))
     assert loaded.project.parts[0].name == "Recorder" and loaded.project.stem_set is not None
     assert read_stem_set(loaded.project.stem_set.folder).stems == loaded.project.stem_set.stems
@@ -107,6 +107,24 @@ def test_what_a_crash_has_left_goes_with_its_stems_when_nobody_wants_it(desk: De
     (work,) = store.recoverable()
     store.forget(work)
     assert store.recoverable() == () and not folder.exists()
+
+
+def test_what_a_crash_has_left_is_not_overwritten_while_nobody_has_decided_on_it(desk: Desk) -> None:
+    session = desk.aligned()
+    session.save(desk.folder / "piece")
+    rename_part(session, "Traverso")
+    session.autosave()
+    lock = session.store._autosave._lock
+    assert lock is not None
+    lock.release()  # as the system does when a process dies
+    other = desk.session()
+    other.open_project(desk.folder / "piece.scoresep")
+    rename_part(other, "Recorder")
+    other.autosave()
+    (work,) = other.store.recoverable()
+    assert load_project(work.path).project.parts[0].name == "Traverso"
+    other.save()
+    assert other.store.recoverable() == () and not work.path.exists(), "the project as saved is newer"
 
 
 def test_workspaces_of_living_sessions_are_never_removed(desk: Desk) -> None:

@@ -27,7 +27,6 @@ from scoresep.session.history import History
 from scoresep.session.messages import Messages
 
 FRAMES = 900_000
-FOLDER = Path(tempfile.gettempdir())
 parts = st.integers(0, 2)
 SCORES = tuple(
     scale_score(bars, names, **{"repeat_passes": repeats})
@@ -54,9 +53,12 @@ class Editing(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.project = Project(recording=Recording("/music/take.wav", "ab" * 20, FRAMES, 2, 44100, "WAV 16 bit"))
-        self.edit(edits.set_score(self.project, ScoreFile("/music/0.xml", "0" * 40), SCORES[0]))
-        self.align(0.5, 10_000, False)
+        project = Project(recording=Recording("/music/take.wav", "ab" * 20, FRAMES, 2, 44100, "WAV 16 bit"))
+        project = apply_change(project, edits.set_score(project, ScoreFile("/music/0.xml", "0" * 40), SCORES[0]))
+        assert project.unfolded is not None
+        alignment = even_alignment(project.unfolded, 22_050, 10_000)
+        activities = edits.derived_activities(project, alignment)
+        self.start = self.project = apply_change(project, edits.set_alignment(project, alignment, activities))
 
     def edit(self, change: edits.Change) -> None:
         if change.what:
@@ -153,7 +155,7 @@ class Editing(RuleBasedStateMachine):
         count, here = len(self.states), self.project
         for _ in range(count):
             self.undo()
-        assert self.project.score is None and self.history.undo_text == ""
+        assert without_mixer(self.project) == without_mixer(self.start) and self.history.undo_text == ""
         for _ in range(count):
             self.redo()
         assert without_mixer(self.project) == without_mixer(here)

@@ -116,9 +116,8 @@ def test_a_worker_that_is_killed_costs_the_job_and_leaves_nothing_behind(desk: D
     until(session, lambda: not is_being_written(session), 10.0)
     assert session.project is before and not session.is_modified
     assert not session.store.stem_home.exists(), "not even the folder that was made for them"
-    session.start_separation(PREVIEW, "cpu")
-    settle(session)
-    assert session.project.stem_set is not None and session.messages == ()
+    start_and_wait_until_it_writes(session)
+    session.cancel()
 
 
 def test_what_a_separation_left_that_died_with_its_program_is_removed_before_the_next(desk: Desk) -> None:
@@ -133,15 +132,17 @@ def test_what_a_separation_left_that_died_with_its_program_is_removed_before_the
     session.cancel()
 
 
-def test_stems_of_a_recording_that_has_been_replaced_meanwhile_are_not_taken(desk: Desk) -> None:
+def test_a_separation_ends_when_its_recording_is_replaced(desk: Desk) -> None:
     session = desk.aligned(aligns_on_open=False)
     start_and_wait_until_it_writes(session)
     other = desk.folder / "other.wav"
     samples, _ = soundfile.read(desk.duet.audio)
     soundfile.write(other, samples[: len(samples) // 2], RATE)
     session.open_recording(other)
+    until(session, lambda: session.job("separation") is None)
     settle(session)
     assert session.project.stem_set is None and session.project.alignment is None
+    assert "The separation was stopped" in texts(session)[0]
 
 
 def test_closing_while_jobs_run_is_quick_and_leaves_no_processes(desk: Desk) -> None:
