@@ -12,6 +12,9 @@ from scoresep.session.session import DOUBTFUL_CONFIDENCE, Message, Session
 
 Do = Mapping[str, Callable[[], None]]
 
+# What can be tried again when it has failed: matters of messages, and the ids of actions.
+AGAIN = {"alignment": "align", "separation": "separate", "export": "export"}
+
 
 def sentences_of(session: Session, do: Do, difference: str = "") -> tuple[Sentence, ...]:
     """Return all that is to be said now, hints first.
@@ -34,6 +37,8 @@ def _sentence(message: Message, session: Session, do: Do) -> Sentence:
     offers: tuple[Offer, ...] = ()
     if message.key == "export" and message.level == "info":
         offers = (Offer("Show folder", do["show_export"]),)
+    elif message.key in AGAIN and message.level == "error":
+        offers = (Offer("Try again", do[AGAIN[message.key]]),)
     elif message.key == "output":
         offers = (Offer("Play without sound", do["no_sound"]),)
     elif message.key == "alignment" and message.level == "warning" and alignment is not None:

@@ -182,6 +182,8 @@ class Documents(QObject):
         box = question_box(self._window, "Unsaved changes", f"Save the changes to {name}?")
         buttons = QMessageBox.StandardButton
         box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
+        for button, text in ((buttons.Save, "&Save"), (buttons.Discard, "&Discard"), (buttons.Cancel, "&Cancel")):
+            box.button(button).setText(text)
         box.setDefaultButton(buttons.Save)
 
         def answered(result: int) -> None:
@@ -210,9 +212,9 @@ class Documents(QObject):
         name = "work that was never saved" if newest.project_path is None else newest.project_path.stem
         when = datetime.fromtimestamp(newest.saved_s).strftime("%x %H:%M")
         box.setInformativeText(f"Your changes were kept safe: {name}, {when}.")
-        go_on = box.addButton("Go on with it", QMessageBox.ButtonRole.AcceptRole)
-        forget = box.addButton("Forget it", QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton("Ask next time", QMessageBox.ButtonRole.RejectRole)
+        go_on = box.addButton("&Go on with it", QMessageBox.ButtonRole.AcceptRole)
+        forget = box.addButton("&Forget it", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton("&Ask next time", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(go_on)
 
         def answered() -> None:

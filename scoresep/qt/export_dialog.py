@@ -232,7 +232,7 @@ class ExportDialog(OpenDialog):
         text = f"{count} files with these names are" if count > 1 else "A file with this name is"
         box = question_box(self, "Replace files?", f"{text} in the folder already.")
         box.setInformativeText("\n".join(in_the_way[:6]) + ("\n…" if count > 6 else ""))
-        replaced = box.addButton("Replace", QMessageBox.ButtonRole.AcceptRole)
+        replaced = box.addButton("&Replace", QMessageBox.ButtonRole.AcceptRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.finished.connect(
             lambda: self._take(replace(choices, overwrites=True)) if box.clickedButton() is replaced else None

@@ -158,6 +158,8 @@ class SessionState:
         present = self.job(key)
         if present is not None:
             self.runner.cancel(present)
+        for failed in [m for m in self.messages if m.key == key and m.level == "error"]:
+            self._messages.dismiss(failed)  # it is tried again
 
         def ended(job: Job) -> None:
             if job.state is JobState.DONE:

@@ -93,7 +93,7 @@ def test_the_selection_is_exported_and_files_are_replaced_only_when_asked(qtbot:
     qtbot.mouseClick(box.button(QMessageBox.StandardButton.Cancel), LEFT)
     assert bench.session.job("export") is None and (out / "01 Violin.wav").read_text() == "another"
     dialog.accept()
-    replace_button = next(b for b in dialog.findChildren(QMessageBox)[-1].buttons() if b.text() == "Replace")
+    replace_button = next(b for b in dialog.findChildren(QMessageBox)[-1].buttons() if b.text() == "&Replace")
     qtbot.mouseClick(replace_button, LEFT)
     qtbot.waitUntil(lambda: "3 files are in" in said(bench), timeout=30_000)
     samples, rate = soundfile.read(out / "01 Violin.wav", dtype="float32")

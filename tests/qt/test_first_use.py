@@ -1,4 +1,4 @@
-"""What a person trips over who uses the window for the first time: where the keyboard is, what is offered, what fits."""
+"""What trips up a person who uses the window for the first time: where the keyboard is, what is offered, what fits."""
 
 from __future__ import annotations
 
@@ -220,3 +220,20 @@ def test_while_files_are_opened_the_first_page_says_so(qtbot: QtBot, bench: Benc
     qtbot.waitUntil(lambda: bench.session.project.recording is not None, timeout=30_000)
     bench.session.new_project()
     qtbot.waitUntil(lambda: bench.window.welcome.field.accessibleName() == "", timeout=10_000)
+
+
+def test_work_that_failed_can_be_tried_again_and_then_its_error_goes(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    bench.session.say("error", "“Align” stopped because its process was ended from outside.", "alignment")
+    again = next(b for line in bench.window.messages.lines for b in line.buttons if b.text() == "Try again")
+    qtbot.mouseClick(again, LEFT)
+    assert bench.session.job("alignment") is not None and "stopped" not in said(bench)
+    bench.session.cancel()
+
+
+def test_questions_can_be_answered_by_letter(bench: Bench) -> None:
+    bench.open_recording()
+    bench.window.documents.new()
+    box = bench.window.findChildren(QMessageBox)[-1]
+    assert all("&" in button.text() for button in box.buttons())
+    box.reject()
