@@ -132,6 +132,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "tap_bar", CORRECT, "&Tap a bar", ("T",), "Put the next bar line where the playhead is", starts_group=True
     ),
     ActionSpec("tap_beat", CORRECT, "Tap a &beat", ("Shift+T",), "Put the next beat where the playhead is"),
+    ActionSpec(
+        "align_stretch",
+        CORRECT,
+        "Align here a&gain",
+        ("Ctrl+T",),
+        "Align what is selected again, or else what lies between two points by hand",
+        starts_group=True,
+    ),
     ActionSpec("mute", PARTS, "&Mute", ("Shift+M",), "Silence the chosen part"),
     ActionSpec("solo", PARTS, "&Solo", ("Shift+S",), "Hear the chosen part alone"),
     ActionSpec("minus", PARTS, "Minus &one", ("Shift+N",), "Hear everything but the chosen part"),

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject
 
+from scoresep.model.alignment import Alignment
 from scoresep.model.project import Change, Project
 from scoresep.qt.bridge import Bridge
 from scoresep.qt.playing import Playing
 from scoresep.qt.timeline.timeline_view import TimelineView
-from scoresep.session import alignment_edits, edits
+from scoresep.session import alignment_edits, edits, stretch
 
 COARSE_MS, FINE_MS = 10.0, 1.0
 
@@ -51,6 +52,7 @@ class Correcting(QObject):
             "free_point": editing.free,
             "tap_bar": lambda: editing.tap(self._playing.state().frame, with_beats=False),
             "tap_beat": lambda: editing.tap(self._playing.state().frame, with_beats=True),
+            "align_stretch": lambda: self._bridge.attempt(self.align_stretch),
         }
 
     def possible(self) -> dict[str, bool]:
@@ -59,6 +61,27 @@ class Correcting(QObject):
         can = dict.fromkeys(self.slots(), is_aligned)
         can["free_point"] = is_aligned and self._view.editing.is_selected_by_hand
         return can
+
+    def align_stretch(self) -> None:
+        """Align what is selected again, or else what lies between the points by hand around the playhead.
+
+        Raises
+        ------
+        UsageError
+            If there is no such stretch.
+        """
+        session, selection = self._bridge.session, self._view.selection
+        if selection is None:
+            selection = stretch.between_points(session.project, self._view.playhead_frame or 0)
+        request = stretch.stretch_request(session.project, *selection)
+
+        def got(alignment: Alignment) -> None:
+            if session.project.alignment is request.alignment:
+                session.apply(edits.propose_alignment(session.project, alignment))
+            else:
+                session.say("info", "The alignment was changed meanwhile; align the stretch again.", "alignment")
+
+        session.start_job("stretch", "Align the stretch", stretch.align_stretch, (request,), got)
 
     def _step_unsure(self, direction: int) -> None:
         if not self._view.editing.step_unsure(direction):

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from duet import RATE as DUET_RATE
+from duet import make_duet
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
+from small_scores import even_alignment
 from timeline_scenes import QUARTER as VIEW_QUARTER
 from timeline_scenes import RATE as VIEW_RATE
 from timeline_scenes import START as VIEW_START
@@ -20,8 +23,9 @@ from scoresep.model.audio import ArraySource
 from scoresep.model.bending import Reach
 from scoresep.model.project import Project
 from scoresep.model.timemap import SyncPoint
+from scoresep.progress import Progress
 from scoresep.qt.timeline.timeline_view import TimelineView
-from scoresep.session import edits
+from scoresep.session import edits, pipeline
 
 LEFT, NO_KEY = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 SHIFT, CTRL, ALT = (
@@ -245,3 +249,26 @@ def test_points_by_hand_are_seen_and_automatic_ones_while_correcting(aligned: Be
     qtbot.keyClick(view.canvas, Qt.Key.Key_E)
     assert (pixels(view) != with_hand).any()
     assert view.total_frames == FRAMES
+
+
+def test_what_is_selected_is_aligned_again_and_waits_to_be_accepted(bench: Bench, qtbot: QtBot) -> None:
+    duet, session, view = make_duet(bench.folder), bench.session, bench.window.timeline
+    loaded = pipeline.load_score(str(duet.score), Progress())
+    recording = pipeline.load_recording(str(duet.audio), Progress()).recording
+    session.apply(edits.set_recording(session.project, recording))
+    session.apply(edits.set_score(session.project, loaded.score_file, loaded.score))
+    assert session.project.unfolded is not None
+    late = even_alignment(session.project.unfolded, round(0.5 * DUET_RATE), round(0.75 * DUET_RATE))
+    session.apply(edits.set_alignment(session.project, late, edits.derived_activities(session.project, late)))
+    view.setFocus()
+    qtbot.keyClick(view.canvas, Qt.Key.Key_T, CTRL)
+    assert "Select the stretch" in bench.window.messages.lines[0].sentence.text
+    view.select(*(round(s * DUET_RATE) for s in (0.75 + 1.5, 0.75 + 6.0)))
+    qtbot.keyClick(view.canvas, Qt.Key.Key_T, CTRL)
+    qtbot.waitUntil(lambda: session.project.pending_alignment is not None, timeout=60_000)
+    difference = view.difference
+    assert difference is not None
+    moved = difference.pending.unfolded.notes.onset_quarter[difference.pending.row[difference.is_changed]]
+    assert len(moved) > 4 and moved.min() > 3 and moved.max() < 12
+    qtbot.keyClick(view.canvas, Qt.Key.Key_A, SHIFT)
+    assert session.project.alignment == late and session.project.pending_alignment is None
