@@ -124,7 +124,7 @@ def _aligned(project: Project, terminal: Terminal, progress: Progress) -> Projec
     project = pipeline.align(project, progress)
     if project.alignment is not None:
         for warning in project.alignment.warnings:
-            terminal.warn(warning)
+            terminal.warn(f"{warning.rstrip('.')} (confidence {project.alignment.confidence:.2f}).")
     return project
 
 
