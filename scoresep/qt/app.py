@@ -51,10 +51,7 @@ def run_window(paths: Sequence[str] = ()) -> int:
     threading.excepthook = lambda args: logger.error("in thread %s", args.thread, exc_info=args.exc_value)
     signal.signal(signal.SIGINT, lambda *_: window.close())
     window.show()
-    if paths:
-        QTimer.singleShot(0, window, lambda: window.documents.open_paths(list(paths)))
-    else:
-        QTimer.singleShot(0, window, window.documents.offer_recovery)
+    QTimer.singleShot(0, window, lambda: window.documents.begin(list(paths)))
     return application.exec()
 
 

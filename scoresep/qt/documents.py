@@ -5,7 +5,7 @@ No dialog blocks: each calls back when it is answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -201,11 +201,30 @@ class Documents(QObject):
 
     # ------------------------------------------------------------------------------------------------ after a crash
 
-    def offer_recovery(self) -> None:
-        """Ask whether to go on from what was kept safe before the program ended unexpectedly, if anything was."""
+    def begin(self, paths: Sequence[str]) -> None:
+        """Open what the program was started with, after asking about what a crash has left of it (of anything)."""
+        wanted = {Path(path).expanduser().absolute() for path in paths}
+
+        def open_them() -> None:
+            if paths:
+                self.open_paths(paths)
+
+        self.offer_recovery(wanted, open_them)
+
+    def offer_recovery(self, wanted: Collection[Path] = (), go_on_without: Callable[[], object] = lambda: None) -> None:
+        """Ask whether to go on from what was kept safe before the program ended unexpectedly, if anything was.
+
+        Parameters
+        ----------
+        wanted : collection of Path
+            Projects that it is asked for; empty for whatever there is.
+        go_on_without : callable
+            What to do where there is nothing, or the person does not want it.
+        """
         store = self._session.store
-        found = store.recoverable()
+        found = [work for work in store.recoverable() if not wanted or work.project_path in wanted]
         if not found:
+            go_on_without()
             return
         newest = found[0]
         box = question_box(self._window, "Unsaved work found", "ScoreSep ended unexpectedly the last time.")
@@ -220,8 +239,10 @@ class Documents(QObject):
         def answered() -> None:
             if box.clickedButton() is go_on:
                 self._bridge.attempt(lambda: self._session.recover(newest))
-            elif box.clickedButton() is forget:
+                return
+            if box.clickedButton() is forget:
                 store.forget(newest)
+            go_on_without()
 
         box.finished.connect(answered)
         box.open()

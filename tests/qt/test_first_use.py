@@ -17,6 +17,7 @@ from scoresep.qt.dialogs import BAR_AND_TIME, ShortcutsDialog
 from scoresep.qt.export_dialog import ExportDialog
 from scoresep.qt.message_bar import Offer, Sentence
 from scoresep.qt.window_menus import recent_menu
+from scoresep.session.project_store import ProjectStore
 from scoresep.session.settings import Settings
 
 LEFT = Qt.MouseButton.LeftButton
@@ -237,3 +238,28 @@ def test_questions_can_be_answered_by_letter(bench: Bench) -> None:
     box = bench.window.findChildren(QMessageBox)[-1]
     assert all("&" in button.text() for button in box.buttons())
     box.reject()
+
+
+def test_a_project_opened_after_a_crash_offers_what_was_not_saved_in_it(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_recording()
+    path = bench.folder / "piece.scoresep"
+    bench.session.save(path)
+    saved = bench.session.project
+    crashed = ProjectStore()
+    crashed.take(path, saved)
+    bench.open_score()
+    crashed.autosave(bench.session.project)
+    lock = crashed._autosave._lock
+    assert lock is not None
+    lock.release()  # as the system does when a process dies
+    bench.session.new_project()
+    bench.window.documents.begin([str(bench.folder / "other.scoresep")])  # of another project nothing is left
+    assert bench.window.findChildren(QMessageBox) == []
+    bench.window.documents.begin([str(path)])
+    box = bench.window.findChildren(QMessageBox)[-1]
+    qtbot.mouseClick(next(b for b in box.buttons() if "Ask" in b.text()), LEFT)
+    assert bench.session.project.recording is not None and bench.session.project.score is None
+    bench.window.documents.begin([str(path)])
+    box = bench.window.findChildren(QMessageBox)[-1]
+    qtbot.mouseClick(next(b for b in box.buttons() if "Go" in b.text()), LEFT)
+    assert bench.session.project.score is not None and bench.session.path == path
