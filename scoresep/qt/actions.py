@@ -82,6 +82,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("go_to_bar", VIEW, "&Go to bar…", ("Ctrl+G",), "Move the playhead to a bar", starts_group=True),
     ActionSpec("panel", VIEW, "&Parts and mixer", ("F4",), "Show or hide the panel", True, starts_group=True),
     ActionSpec("score_strip", VIEW, "S&core", ("F3",), "Show or hide the engraved score over the timeline", True),
+    ActionSpec("curves", VIEW, "&Tempo and confidence", ("C",), "Show both as curves under the lanes", True),
     ActionSpec("appearance", VIEW, "&Appearance", submenu="appearance"),
     ActionSpec("full_screen", VIEW, "&Full screen", ("F11",), "Fill the screen, or not", True),
     ActionSpec("play", PLAYBACK, "&Play", ("Space",), "Play from the playhead, or stop"),

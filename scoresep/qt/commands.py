@@ -101,6 +101,7 @@ class Commands(QObject):
             "go_to_bar": self.go_to_bar,
             "panel": lambda: stage.show_panel(self.actions["panel"].isChecked()),
             "score_strip": lambda: stage.show_score(self.actions["score_strip"].isChecked()),
+            "curves": lambda: view.show_curves(not view.shows_curves),
             "full_screen": self.toggle_full_screen,
             "play": playing.toggle,
             "play_selection": self.play_selection,
@@ -161,6 +162,7 @@ class Commands(QObject):
         for name, verb, text in (("undo", "&Undo", session.undo_text), ("redo", "&Redo", session.redo_text)):
             self.actions[name].setText(f"{verb} “{text[0].lower()}{text[1:]}”" if text else verb)
         checked = {
+            "curves": stage.timeline.shows_curves,
             "correct": stage.timeline.editing.is_correcting,
             "loop": stage.playing.loop is not None,
             "original": stage.playing.is_original,

@@ -39,6 +39,8 @@ class TimelineContent:
     segments : tuple of Segment
     stems : dict of WaveData
         By part index; None stands for the residual.
+    shows_curves : bool
+        Whether tempo and confidence have lanes.
     silent_parts : frozenset of (int or None)
         Parts that are not heard now; None stands for the residual.
     """
@@ -50,6 +52,7 @@ class TimelineContent:
     activities: tuple[Activity, ...] | None = None
     segments: tuple[Segment, ...] = ()
     stems: dict[int | None, WaveData] = field(default_factory=dict)
+    shows_curves: bool = False
     silent_parts: frozenset[int | None] = frozenset()
 
     @property

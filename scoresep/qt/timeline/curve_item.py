@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
+from scoresep.model.timebase import SAME_QUARTER
+from scoresep.qt.timeline.content import TimelineContent
+from scoresep.qt.timeline.difference import DOUBTFUL
+from scoresep.qt.timeline.lane import Hit, Lane
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.points import LEAST_BAR_PX, grid_quarters
+from scoresep.qt.timeline.points import grid_quarters
 from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.time_axis import TimeAxis
 
@@ -44,22 +48,50 @@ class TempoCurve:
         return low / spare, high * spare
 
 
+def curve_quarters(layout: ScoreLayout, axis: TimeAxis) -> NDArray[np.float64]:
+    """Return where stretches of a curve begin and end in what is visible: beats, bars or several bars, as zoom allows.
+
+    They are counted from the start of the path, so that scrolling changes none.
+    """
+    grid, count = layout.grid, layout.grid.count
+    first, last = grid.visible_steps(axis.x_to_frame(-40.0), axis.x_to_frame(axis.width_px + 40.0))
+    bar_px = grid.typical_bar_frames / axis.frames_per_px
+    if bar_px / max(grid.typical_beats, 1) >= LEAST_STEP_PX:
+        return grid_quarters(layout.unfolded, first, last, with_beats=True)
+    stride = max(int(np.ceil(LEAST_STEP_PX / max(bar_px, 1e-9))), 1)
+    steps = np.arange(first // stride * stride, min(last + stride, count + stride), stride)
+    return np.asarray(np.unique(layout.unfolded.step_start_quarter[np.minimum(steps, count)]))
+
+
 def tempo_curve(layout: ScoreLayout, axis: TimeAxis) -> TempoCurve:
     """Return the tempo of what is visible, as finely as this zoom can show it."""
-    grid = layout.grid
-    low, high = axis.x_to_frame(-40.0), axis.x_to_frame(axis.width_px + 40.0)
-    first, last = grid.visible_steps(low, high)
-    bar_px = grid.typical_bar_frames / axis.frames_per_px
-    with_beats = bar_px / max(grid.typical_beats, 1) >= LEAST_STEP_PX
-    quarters = grid_quarters(layout.unfolded, first, last, with_beats)
-    if not with_beats and bar_px < LEAST_STEP_PX and len(quarters) > 2:
-        stride = int(np.ceil(LEAST_BAR_PX / bar_px))
-        quarters = np.append(quarters[:-1:stride], quarters[-1])
-    frames = grid.time_map.quarters_to_frames(quarters)
-    lengths = np.diff(frames)
-    keep = np.concatenate([lengths > 0, [True]]) if len(frames) else np.zeros(0, np.bool_)
+    return _tempo(layout, curve_quarters(layout, axis), axis.sample_rate)
+
+
+def _tempo(layout: ScoreLayout, quarters: NDArray[np.float64], sample_rate: int) -> TempoCurve:
+    frames = layout.grid.time_map.quarters_to_frames(quarters)
+    keep = np.concatenate([np.diff(frames) > 0, np.ones(min(len(frames), 1), np.bool_)])
     frames, quarters = frames[keep], quarters[keep]
-    return TempoCurve(frames, 60.0 * axis.sample_rate * np.diff(quarters) / np.diff(frames))
+    return TempoCurve(frames, 60.0 * sample_rate * np.diff(quarters) / np.diff(frames))
+
+
+def confidence_curve(
+    layout: ScoreLayout, quarters: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the mean confidence of the notes that begin between positions; NaN where none does.
+
+    Returns
+    -------
+    edge_frame : ndarray [shape=(stretches + 1,)], int64
+    confidence : ndarray [shape=(stretches,)], float64
+    """
+    onset_quarter = layout.unfolded.notes.onset_quarter[layout.row]
+    order = np.argsort(onset_quarter, kind="stable")
+    total = np.concatenate([[0.0], np.cumsum(layout.confidence[order], dtype=np.float64)])
+    at = np.searchsorted(onset_quarter[order], quarters - SAME_QUARTER)
+    count = np.diff(at)
+    mean = np.where(count > 0, np.diff(total[at]) / np.maximum(count, 1), np.nan)
+    return layout.grid.time_map.quarters_to_frames(quarters), mean
 
 
 def paint_tempo(
@@ -84,3 +116,84 @@ def paint_tempo(
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in corners]))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+class TempoItem(Lane):
+    """The tempo as it is played, on one scale for the whole piece."""
+
+    title = "Tempo"
+    least_height = 58.0
+
+    def __init__(self, content: TimelineContent) -> None:
+        super().__init__(content)
+        layout = content.layout
+        self._limits = (60.0, 120.0)
+        if layout is not None and layout.grid.count:
+            self._limits = TempoCurve.common_limits(_tempo(layout, layout.unfolded.step_start_quarter, 1))
+
+    def _limits_at(self, sample_rate: int) -> tuple[float, float]:
+        return self._limits[0] * sample_rate, self._limits[1] * sample_rate
+
+    def paint(self, ctx: PaintContext, top: float, height: float) -> None:
+        """Paint the tempo beat by beat, and a dot where it was placed by hand."""
+        layout = self.content.layout
+        if layout is None or not layout.grid.count:
+            return
+        band = QRectF(ctx.left, top, ctx.clip_right - ctx.left, height)
+        limits = self._limits_at(ctx.axis.sample_rate)
+        color = ctx.theme.wave_core if layout.is_aligned else ctx.theme.faint_text
+        paint_tempo(ctx, tempo_curve(layout, ctx.axis), limits, band, color, width=1.6)
+
+    def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:
+        """Paint the name, and the ends of the scale in quarters a minute."""
+        low, high = self._limits_at(ctx.axis.sample_rate)
+        right = Qt.AlignmentFlag.AlignRight
+        for value, y in ((high, rect.top() + 1), (low, rect.bottom() - 17)):
+            row = QRectF(rect.left() + 50, y, rect.width() - 58, 16)
+            ctx.text(row, f"\u2669 = {value:.0f}", ctx.theme.faint_text, right)
+        super().paint_header(ctx, rect)
+
+    def hit(self, frame: float, y: float, height: float, tolerance_frames: float) -> Hit | None:
+        """Return the tempo of the beat at a frame."""
+        layout, source = self.content.layout, self.content.recording
+        if layout is None or not layout.grid.count or source is None or source.source is None:
+            return None
+        step = layout.grid.step_at(frame)
+        curve = _tempo(layout, grid_quarters(layout.unfolded, step, step + 1, True), source.source.sample_rate)
+        at = int(np.searchsorted(curve.edge_frame, frame, side="right")) - 1
+        if not 0 <= at < len(curve.quarters_per_minute):
+            return None
+        text = f"\u2669 = {curve.quarters_per_minute[at]:.1f}"
+        return Hit(int(curve.edge_frame[at]), int(curve.edge_frame[at + 1]), text)
+
+
+class ConfidenceItem(Lane):
+    """How sure the places of the notes are: high is sure, and what is doubtful stands out."""
+
+    title = "Confidence"
+    least_height = 36.0
+
+    def paint(self, ctx: PaintContext, top: float, height: float) -> None:
+        """Paint a block over every beat (or bar) with notes."""
+        layout = self.content.layout
+        if layout is None or not layout.is_aligned or not layout.grid.count:
+            return
+        edges, confidence = confidence_curve(layout, curve_quarters(layout, ctx.axis))
+        xs, room = ctx.xs(edges), height - 6
+        for left, right, value in zip(xs[:-1].tolist(), xs[1:].tolist(), confidence.tolist(), strict=True):
+            if not np.isnan(value) and right > ctx.clip_left - 1 and left < ctx.clip_right + 1:
+                color = ctx.theme.warning if value < DOUBTFUL else ctx.theme.wave
+                tall = max(value * room, 1.5)
+                ctx.painter.fillRect(QRectF(left, top + 3 + room - tall, max(right - left, ctx.hair), tall), color)
+        ctx.horizontal(top + 3 + room * (1 - DOUBTFUL), ctx.clip_left, ctx.clip_right, ctx.theme.bar_line)
+
+    def hit(self, frame: float, y: float, height: float, tolerance_frames: float) -> Hit | None:
+        """Return how sure the notes of the bar at a frame are."""
+        layout = self.content.layout
+        if layout is None or not layout.is_aligned or not layout.grid.count:
+            return None
+        step = layout.grid.step_at(frame)
+        edges, value = confidence_curve(layout, layout.unfolded.step_start_quarter[step : step + 2])
+        if np.isnan(value[0]) or not edges[0] <= frame < edges[1]:
+            return None
+        return Hit(int(edges[0]), int(edges[1]), f"confidence of the bar {value[0]:.0%}")

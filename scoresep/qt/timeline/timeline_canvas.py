@@ -13,6 +13,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from scoresep.qt.timeline.content import TimelineContent
+from scoresep.qt.timeline.curve_item import ConfidenceItem, TempoItem
 from scoresep.qt.timeline.lane import Hit, Lane, PlacedLane
 from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.overlay import OverlayState, paint_overlay
@@ -36,6 +37,8 @@ def lanes_of(content: TimelineContent) -> list[Lane]:
     lanes += [PartItem(content, i) for i in parts if content.activities is not None or i in content.stems]
     if None in content.stems:
         lanes.append(PartItem(content, None))
+    if content.shows_curves and content.layout is not None:
+        lanes += [TempoItem(content), ConfidenceItem(content)]
     return lanes
 
 

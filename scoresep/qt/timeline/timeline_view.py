@@ -146,6 +146,17 @@ class TimelineView(TimelineNavigation):
             self._content.silent_parts = parts
             self.canvas.repaint_all()
 
+    @property
+    def shows_curves(self) -> bool:
+        """Whether tempo and confidence are shown."""
+        return self._content.shows_curves
+
+    def show_curves(self, is_shown: bool) -> None:
+        """Show tempo and confidence under the other lanes, or not."""
+        if is_shown != self._content.shows_curves:
+            self._content.shows_curves = is_shown
+            self.canvas.rebuild()
+
     def set_theme(self, palette: QPalette | None) -> None:
         """Draw in the colours of a palette; None (at first) follows the window's own."""
         self._own_theme = palette
