@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from scoresep.model.score import Score
 from scoresep.progress import Progress
 
 _STEPS = frozenset("ABCDEFG")
+_TYPES = ("breve", "whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th")
+# What notes can look like: type, dots, and their length in quarters.
+_LOOKS = tuple((kind, dots, 8.0 / 2**i * (2.0 - 0.5**dots)) for i, kind in enumerate(_TYPES) for dots in range(3))
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ def mark_musicxml(root: Element, score: Score, name: str) -> tuple[dict[str, int
     is_known = True
     for part_index, part in enumerate(root.findall("part")):
         elements = []
+        _complete_types(part)
         for measure_index, measure in enumerate(part.iterfind("measure")):
             measure.set("id", f"m{part_index}-{measure_index}")
             measures[f"m{part_index}-{measure_index}"] = measure_index
@@ -77,6 +81,33 @@ def mark_musicxml(root: Element, score: Score, name: str) -> tuple[dict[str, int
         table[order, 0], score.notes.measure_index
     )
     return ({ids[place]: row for row, place in enumerate(order.tolist())} if is_same else {}), measures
+
+
+def _complete_types(part: Element) -> None:
+    """Say of notes that only have a duration what they look like; verovio draws nothing but heads of them otherwise."""
+    divisions = 1.0
+    for child in (child for measure in part.iterfind("measure") for child in measure):
+        if child.tag == "attributes":
+            divisions = _number(child.findtext("divisions")) or divisions
+        if child.tag != "note" or child.find("type") is not None:
+            continue
+        rest, quarters = child.find("rest"), _number(child.findtext("duration")) / divisions
+        if quarters <= 0 or (rest is not None and rest.get("measure") == "yes"):
+            continue
+        fitting = [(abs(length - quarters), kind, dots) for kind, dots, length in _LOOKS if length <= quarters + 1e-6]
+        if fitting:
+            _, kind, dots = min(fitting)
+            SubElement(child, "type").text = kind
+            for _ in range(dots):
+                SubElement(child, "dot")
+
+
+def _number(text: str | None) -> float:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 def _sounds(note: Element) -> bool:

@@ -1,0 +1,230 @@
+"""Engraving: every note has its head where it belongs, bars have their places, and what cannot be engraved says so."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+from xml.etree.ElementTree import Element, fromstring
+
+import mido
+import pytest
+from musicxml_text import CLOSES, OPENS, document, note, part
+
+from scoresep.errors import Cancelled, ScoreFileError
+from scoresep.files.cache import cache_folder
+from scoresep.files.engraving import EngravingRequest, engrave_score
+from scoresep.files.engraving.engraving_codec import engraving_from_bytes, engraving_to_bytes
+from scoresep.files.score_files import open_score
+from scoresep.model.engraving import INK, Engraving
+from scoresep.model.score import Score
+from scoresep.progress import Progress
+from scoresep.resources import resource_path
+
+DEMO = resource_path("demo")
+WIDTH = 24_000
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def engraved(path: Path, width_units: int = WIDTH) -> tuple[Engraving, Score]:
+    score_file, score = open_score(path)
+    return engrave_score(EngravingRequest(score_file, width_units), Progress()), score
+
+
+def written(folder: Path, content: bytes | str, name: str = "score.musicxml") -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def margin(drawing: Element) -> tuple[float, float]:
+    """Return what the drawing is moved by as a whole."""
+    moved = next(g.get("transform", "") for g in drawing.iter(f"{SVG}g") if g.get("transform"))
+    x, y = re.findall(r"-?[\d.]+", moved)
+    return float(x), float(y)
+
+
+def heads(engraving: Engraving) -> dict[int, tuple[int, float, float]]:
+    """Return system, x and y of the glyph of every head, by the row of the note."""
+    found = {}
+    for number, system in enumerate(engraving.systems):
+        for piece in system.pieces:
+            drawing = fromstring(piece.svg("#000000"))
+            for group in drawing.iter(f"{SVG}g"):
+                if re.fullmatch(r"n\d+", group.get("id", "")):
+                    glyph = next(group.iter(f"{SVG}use"), Element("use"))  # heads of percussion may be lines
+                    x, y, *_ = [*re.findall(r"-?[\d.]+", glyph.get("transform", "")), "nan", "nan"]
+                    across, down = margin(drawing)
+                    found[int(group.get("id", "")[1:])] = (number, float(x) + across, float(y) + down)
+    return found
+
+
+def check_places(engraving: Engraving, score: Score) -> None:
+    """Hold heads to where music has them: inside their bar, later ones further right, higher ones further up."""
+    notes, at = score.notes, heads(engraving)
+    assert set(at) == set(range(len(notes)))
+    by_bar = defaultdict(list)
+    for row, (system, x, y) in at.items():
+        place = engraving.place_of_measure(int(notes.measure_index[row]))
+        assert place is not None and place[0] == system
+        assert place[1].left <= x < place[1].right
+        by_bar[int(notes.part_index[row]), int(notes.measure_index[row]), int(notes.staff[row])].append((row, x, y))
+    for group in by_bar.values():
+        for row, x, y in group:
+            for other, other_x, other_y in group:
+                if notes.offset_quarter[row] < notes.offset_quarter[other] and not notes.is_grace[other]:
+                    assert x < other_x
+                if notes.pitch_midi[row] > notes.pitch_midi[other] + 2:
+                    assert y < other_y
+
+
+def test_every_note_of_the_demo_has_its_head_in_its_place() -> None:
+    check_places(*engraved(DEMO / "demo.musicxml"))
+
+
+def test_every_bar_stands_once_and_in_order_whatever_the_width() -> None:
+    for width in (12_000, WIDTH, 60_000):
+        engraving, score = engraved(DEMO / "demo.musicxml", width)
+        boxes = [box for system in engraving.systems for box in system.measures]
+        assert [box.measure_index for box in boxes] == list(range(len(score.measures)))
+        assert all(0 <= b.left < b.right <= s.width for s in engraving.systems for b in s.measures)
+        assert all(0 <= b.top < b.bottom <= s.height for s in engraving.systems for b in s.measures)
+        assert all(s.width == width for s in engraving.systems)
+
+
+def test_chords_voices_and_staves_are_told_apart(tmp_path: Path) -> None:
+    chord = note(60, 4) + note(64, 4, before="<chord/>") + note(67, 4, before="<chord/>") + note(72, 4)
+    low = "<backup><duration>8</duration></backup>" + note(48, 2, "<voice>2</voice>") + note(50, 6, "<voice>2</voice>")
+    path = written(tmp_path, document(part(OPENS + chord + low, note(None) + CLOSES), part(note(55), note(57))))
+    check_places(*engraved(path))
+
+
+def test_notes_without_a_type_get_the_look_of_their_duration(tmp_path: Path) -> None:
+    path = written(tmp_path, document(part(note(60, 6) + note(62, 1) + note(64, 1))))
+    engraving, _ = engraved(path)
+    drawing = b"".join(p.svg("#000000") for p in engraving.systems[0].pieces)
+    assert drawing.count(b'href="#E0A3-') == 1  # the head of a half note
+    assert drawing.count(b'href="#E0A4-') == 2  # the heads of two eighth notes
+    assert drawing.count(b"<ellipse") == 1  # the dot
+
+
+def test_texts_are_flat_and_in_fonts_that_come_along() -> None:
+    engraving, _ = engraved(DEMO / "demo.musicxml")
+    drawings = [fromstring(p.svg("#123456")) for s in engraving.systems for p in s.pieces]
+    texts = [text for drawing in drawings for text in drawing.iter(f"{SVG}text")]
+    assert "Bassoon" in ["".join(text.itertext()) for text in texts]
+    for drawing in drawings:
+        assert not drawing.findall(f".//{SVG}svg")  # QSvgRenderer skips a drawing in a drawing ...
+        assert not drawing.findall(f".//{SVG}tspan/{SVG}tspan")  # ... and runs of text in runs of text
+        assert not drawing.findall(f".//{SVG}style")
+    assert len(engraving.fonts) == 5 and all(font.startswith(b"wOF2") for font in engraving.fonts)
+    ink = engraving.systems[0].pieces[0].svg("#123456")
+    assert b"#123456" in ink and INK.encode() not in ink
+
+
+def test_rests_of_many_bars_have_the_place_of_their_first(tmp_path: Path) -> None:
+    rests = "<attributes><measure-style><multiple-rest>3</multiple-rest></measure-style></attributes>" + note(None)
+    engraving, score = engraved(written(tmp_path, document(part(note(60), rests, note(None), note(None), note(62)))))
+    places = [engraving.place_of_measure(i) for i in range(len(score.measures))]
+    assert all(place is not None for place in places)
+    assert places[1] is not None and places[1][1].left > 0 and places[4] != places[1]
+    assert len(heads(engraving)) == 2
+
+
+HUMDRUM = """**kern\t**kern
+*clefF4\t*clefG2
+*M4/4\t*M4/4
+=1\t=1
+4C\t4cc
+4D\t4dd
+2E\t8ee
+.\t8ff
+.\t4gg
+=2\t=2
+1C\t1cc
+==\t==
+*-\t*-
+"""
+ABC = "X:1\nT:A tune\nM:4/4\nL:1/4\nK:C\nC D E F | G A B c |]\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [("score.krn", HUMDRUM), ("score.abc", ABC), ("two.abc", ABC + "\n" + ABC)])
+def test_other_notations_are_matched_by_what_verovio_says_of_their_notes(tmp_path: Path, name: str, text: str) -> None:
+    engraving, score = engraved(written(tmp_path, text, name))
+    if name != "two.abc":
+        check_places(engraving, score)
+    assert set(range(8)) <= set(heads(engraving))
+
+
+def test_a_second_time_comes_from_the_cache_and_a_damaged_entry_is_made_anew() -> None:
+    path = DEMO / "demo.musicxml"
+    first, _ = engraved(path, 30_000)
+    (entry,) = (cache_folder() / "engravings").glob("*-30000-*")
+    assert engraved(path, 30_000)[0] == first
+    entry.write_bytes(entry.read_bytes()[:-100])
+    assert engraved(path, 30_000)[0] == first
+
+
+def test_bytes_come_back_as_they_were_and_damaged_ones_are_refused() -> None:
+    engraving, _ = engraved(DEMO / "demo.musicxml")
+    data = engraving_to_bytes(engraving)
+    back = engraving_from_bytes(data)
+    assert (back.systems, back.content_key, back.width_units) == (engraving.systems, engraving.content_key, WIDTH)
+    for bad in (b"", b"no", data[:40], data[: len(data) // 2], data[:-1], data + b"x"):
+        with pytest.raises(ValueError):
+            engraving_from_bytes(bad)
+
+
+def test_midi_has_no_engraving_and_says_so(tmp_path: Path) -> None:
+    file = mido.MidiFile()
+    track = mido.MidiTrack([mido.Message("note_on", note=60), mido.Message("note_off", note=60, time=480)])
+    file.tracks.append(track)
+    file.save(tmp_path / "a.mid")
+    engraving, _ = engraved(tmp_path / "a.mid")
+    assert engraving.systems == () and "MIDI" in engraving.problem and engraving.problem.endswith(".")
+
+
+def test_a_file_that_is_gone_or_another_now_is_a_sentence_and_no_failure(tmp_path: Path) -> None:
+    path = written(tmp_path, document(part(note(60))))
+    score_file, _ = open_score(path)
+    request = EngravingRequest(score_file, 17_000)
+    path.write_bytes(document(part(note(62))))
+    assert "changed" in engrave_score(request, Progress()).problem
+    path.unlink()
+    assert "not there" in engrave_score(request, Progress()).problem
+
+
+def test_it_can_be_cancelled_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = written(tmp_path, document(part(*[note(60 + i % 12) for i in range(200)])))
+    score_file, _ = open_score(path)
+    asked = iter([False] * 3 + [True] * 1000)
+    with pytest.raises(Cancelled):
+        engrave_score(EngravingRequest(score_file, WIDTH), Progress(is_cancelled=lambda: next(asked)))
+    assert not list((cache_folder() / "engravings").glob(f"{score_file.content_key}*"))
+
+
+def test_the_suite_of_odd_scores_is_engraved_note_by_note(shared_data: Path) -> None:
+    matched, total = 0, 0
+    for path in sorted((shared_data / "scores" / "lilypond_suite").glob("*.*xml")):
+        try:
+            engraving, score = engraved(path)
+        except ScoreFileError:
+            continue  # nothing but rests
+        assert engraving.systems or engraving.problem, path.name
+        found = heads(engraving)
+        assert set(found) <= set(range(len(score.notes))), path.name
+        if "Tab" not in path.name:  # tablature has numbers for heads
+            matched, total = matched + len(found), total + len(score.notes)
+        assert all(engraving.place_of_measure(i) for i in range(len(score.measures))), path.name
+    assert total > 1000
+    assert matched / total > 0.99
+
+
+@pytest.mark.parametrize("case", ["cases/bach10_06/score.musicxml", "cases/choir_quartet/score.musicxml"])
+def test_real_scores_are_engraved_note_by_note(shared_data: Path, case: str) -> None:
+    check_places(*engraved(shared_data / case))
+
+
+def test_two_staves_of_one_part_are_engraved_note_by_note(shared_data: Path) -> None:
+    engraving, score = engraved(shared_data / "piano" / "mozart_k265_var1.musicxml")
+    assert set(heads(engraving)) == set(range(len(score.notes)))
