@@ -1,16 +1,43 @@
-"""Who plays when, taken from the aligned score."""
+"""Who plays when, found in the sound with the help of the aligned score."""
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from scoresep.engines.segmentation.edges import Tone, end_s, start_s
+from scoresep.engines.segmentation.evidence import EVIDENCE_SCALE, Listener, listen
+from scoresep.engines.segmentation.expected_tones import (
+    TOGETHER_S,
+    ExpectedTones,
+    WrittenParts,
+    expected_tones,
+    tone_table,
+    written_parts,
+)
+from scoresep.engines.segmentation.options import SegmentationOptions
+from scoresep.engines.segmentation.sounding_sets import find_sets, missing_parts
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import SampleSource
 from scoresep.model.score import UnfoldedScore
-from scoresep.model.segments import Activity, activities_from_notes
+from scoresep.model.segments import BRIDGED_GAP_S, Activity, activities_from_notes, joined_intervals
+from scoresep.model.timebase import second_to_frame, seconds_to_frames
 from scoresep.progress import Progress
+
+DEFAULT_OPTIONS = SegmentationOptions()
+PASSES = 3
+# So far around its place in the score, or in what was found of sets, an edge is looked for.
+NEAR_S = 0.25
+# Below this, score and recording do not belong together well enough for the score to tell where to listen.
+LEAST_CONFIDENCE = 0.5
 
 
 def segment(
-    source: SampleSource, unfolded: UnfoldedScore, alignment: Alignment, progress: Progress
+    source: SampleSource,
+    unfolded: UnfoldedScore,
+    alignment: Alignment,
+    progress: Progress,
+    options: SegmentationOptions = DEFAULT_OPTIONS,
 ) -> tuple[Activity, ...]:
     """Find the stretches in which every part sounds.
 
@@ -20,6 +47,7 @@ def segment(
     unfolded : UnfoldedScore
     alignment : Alignment
     progress : Progress
+    options : SegmentationOptions
 
     Returns
     -------
@@ -28,4 +56,121 @@ def segment(
     """
     progress.update(0.0, "Finding who plays when")
     parts = len(unfolded.score.parts)
-    return activities_from_notes(unfolded.notes, alignment.note_times, parts, source.frames, source.sample_rate)
+    as_written = activities_from_notes(unfolded.notes, alignment.note_times, parts, source.frames, source.sample_rate)
+    tones = expected_tones(unfolded, alignment, source.sample_rate, options)
+    if not options.listens or not len(tones) or alignment.confidence < LEAST_CONFIDENCE:
+        return as_written
+    heard = listen(source, alignment.tuning_cents, progress.part(0.0, 0.5))
+    if not heard.any():
+        return as_written
+    table = tone_table(tones, len(heard), EVIDENCE_SCALE.frame_rate_hz)
+    written = written_parts(tones, parts, len(heard), EVIDENCE_SCALE.frame_rate_hz)
+    listener = Listener(heard, table, parts)
+    surely = written.is_written.astype(np.float64)
+    for i in range(PASSES):
+        progress.update(0.5 + 0.15 * i)
+        evidence = listener.evidence(surely)
+        if i == 0:
+            missing = missing_parts(evidence, written)
+            written = WrittenParts(written.is_written & ~missing, written.note_number)
+            surely = surely * np.where(missing, 0.1, 1.0)
+        decided = find_sets(evidence, written, surely, options.rounds, options.largest_group)
+        surely = decided.probability
+    progress.update(0.95)
+    is_played = _without_short_gaps(tones, _is_played(tones, decided.is_sounding), options.shortest_left_out_s)
+    start, end = _edges(tones, is_played, decided.is_sounding, listener, evidence.distinctness)
+    unpitched = set(np.unique(unfolded.notes.part_index).tolist()) - set(np.unique(tones.part_index).tolist())
+    activities = []
+    for part in range(parts):
+        if part in unpitched:
+            activities.append(as_written[part])
+            continue
+        mine = (tones.part_index == part) & np.isfinite(start)
+        edges = [np.clip(seconds_to_frames(s[mine], source.sample_rate), 0, source.frames) for s in (start, end)]
+        gap = second_to_frame(BRIDGED_GAP_S, source.sample_rate)
+        activities.append(Activity(part, *joined_intervals(edges[0], edges[1], gap)))
+    return tuple(activities)
+
+
+def _is_played(tones: ExpectedTones, is_sounding: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which tones sound for at least half of their time, shape (tones,)."""
+    total = np.concatenate([np.zeros((1, is_sounding.shape[1])), np.cumsum(is_sounding, axis=0)])
+    rate = EVIDENCE_SCALE.frame_rate_hz
+    first = np.clip(np.rint(tones.onset_s * rate).astype(np.int64), 0, len(is_sounding) - 1)
+    last = np.clip(np.rint(tones.offset_s * rate).astype(np.int64), first + 1, len(is_sounding))
+    return np.asarray((total[last, tones.part_index] - total[first, tones.part_index]) / (last - first) >= 0.5)
+
+
+def _without_short_gaps(tones: ExpectedTones, is_played: NDArray[np.bool_], shortest_s: float) -> NDArray[np.bool_]:
+    """Count tones as played that are not heard where their part leaves out less than `shortest_s` altogether."""
+    is_played = is_played.copy()
+    edge = np.flatnonzero(np.diff(is_played) | (np.diff(tones.part_index) != 0)) + 1
+    for first, last in zip(np.append(0, edge), np.append(edge, len(tones)), strict=True):
+        if not is_played[first] and tones.offset_s[first:last].max() - tones.onset_s[first] < shortest_s:
+            is_played[first:last] = True
+    return is_played
+
+
+def _edges(
+    tones: ExpectedTones,
+    is_played: NDArray[np.bool_],
+    is_sounding: NDArray[np.bool_],
+    listener: Listener,
+    distinctness: NDArray[np.float32],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return when every tone begins and ends, shape (tones,) each; NaN for those that are not played."""
+    start, end = np.where(is_played, tones.onset_s, np.nan), np.where(is_played, tones.offset_s, np.nan)
+    onsets_s = np.unique(tones.onset_s[is_played])
+    for part in np.unique(tones.part_index):
+        mine = np.flatnonzero((tones.part_index == part) & is_played)
+        if not len(mine):
+            continue
+        onset_s, offset_s = tones.onset_s[mine], tones.offset_s[mine]
+        ended_s = np.concatenate([[-np.inf], np.maximum.accumulate(offset_s)[:-1]])
+        begins = np.flatnonzero(onset_s > ended_s + BRIDGED_GAP_S)
+        for first, after in zip(begins, np.append(begins[1:], len(mine)), strict=True):
+            stretch = mine[first:after]
+            entry = int(stretch[0])
+            before_s = float(ended_s[first])
+            tone = _tone(tones, entry, listener, distinctness)
+            start[entry] = start_s(
+                tone,
+                max(_since_s(is_sounding[:, part], tone.onset_s - 0.1) - 0.1, float(tones.first_s[entry]), before_s),
+            )
+            last = int(stretch[np.argmax(tones.offset_s[stretch])])
+            next_s = float(onset_s[after]) if after < len(mine) else np.inf
+            tone = _tone(tones, last, listener, distinctness)
+            # Until somebody else enters, nothing but endings happens; from then on a note is held only if the set says
+            # so.
+            other_s = onsets_s[np.searchsorted(onsets_s, tone.offset_s - TOGETHER_S) :]
+            until_s = max(_until_s(is_sounding[:, part], tone.offset_s), other_s[0] if len(other_s) else np.inf)
+            latest_s = min(until_s + NEAR_S, float(tones.last_s[last]), next_s)
+            end[last] = max(end_s(tone, latest_s), start[last] + 0.02)
+            # Others that end with the last, as in a chord, end with it here too; the stretch is what counts.
+            late = stretch[end[stretch] > end[last]]
+            end[late] = np.maximum(end[last], start[late] + 0.02)
+    return start, end
+
+
+def _since_s(is_sounding: NDArray[np.bool_], moment_s: float) -> float:
+    """Return since when a part has been sounding at a moment; the moment itself where it is not."""
+    frame = min(max(int(moment_s * EVIDENCE_SCALE.frame_rate_hz) - 1, 0), len(is_sounding) - 1)
+    silent = np.flatnonzero(~is_sounding[: frame + 1])
+    return min(moment_s, (int(silent[-1]) + 1 if len(silent) else 0) / EVIDENCE_SCALE.frame_rate_hz)
+
+
+def _until_s(is_sounding: NDArray[np.bool_], moment_s: float) -> float:
+    """Return until when a part goes on sounding from a moment; the moment itself where it does not."""
+    frame = min(int(np.ceil(moment_s * EVIDENCE_SCALE.frame_rate_hz)) + 1, len(is_sounding))
+    silent = np.flatnonzero(~is_sounding[frame:])
+    return max(moment_s, (frame + int(silent[0]) if len(silent) else len(is_sounding)) / EVIDENCE_SCALE.frame_rate_hz)
+
+
+def _tone(tones: ExpectedTones, index: int, listener: Listener, distinctness: NDArray[np.float32]) -> Tone:
+    part, pitch = int(tones.part_index[index]), int(tones.pitch_midi[index])
+    rate = EVIDENCE_SCALE.frame_rate_hz
+    first = max(int(tones.first_s[index] * rate) - 10, 0)
+    last = max(int(tones.last_s[index] * rate) + 40, first + 1)
+    level = listener.tone_level_db(part, pitch, first, last)
+    certainty = distinctness[first : first + len(level), part].astype(np.float64)
+    return Tone(level, certainty, first, float(tones.onset_s[index]), float(tones.offset_s[index]), pitch)
