@@ -123,11 +123,26 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "previous_unsure", CORRECT, "Previous unsu&re place", ("Shift+U",), "Go back to where they are", repeats=True
     ),
     ActionSpec(
-        "nudge_earlier", CORRECT, "10 ms &earlier", (",",), "Move the selected point", starts_group=True, repeats=True
+        "nudge_earlier",
+        CORRECT,
+        "10 ms &earlier",
+        (",",),
+        "Move the selected point 10 ms earlier",
+        starts_group=True,
+        repeats=True,
     ),
-    ActionSpec("nudge_later", CORRECT, "10 ms &later", (".",), "Move the selected point", repeats=True),
-    ActionSpec("nudge_earlier_fine", CORRECT, "1 ms earl&ier", ("Shift+,",), "Move the selected point", repeats=True),
-    ActionSpec("nudge_later_fine", CORRECT, "1 &ms later", ("Shift+.",), "Move the selected point", repeats=True),
+    ActionSpec("nudge_later", CORRECT, "10 ms &later", (".",), "Move the selected point 10 ms later", repeats=True),
+    ActionSpec(
+        "nudge_earlier_fine",
+        CORRECT,
+        "1 ms earl&ier",
+        ("Shift+,",),
+        "Move the selected point 1 ms earlier",
+        repeats=True,
+    ),
+    ActionSpec(
+        "nudge_later_fine", CORRECT, "1 &ms later", ("Shift+.",), "Move the selected point 1 ms later", repeats=True
+    ),
     ActionSpec("free_point", CORRECT, "&Free the point", ("Del", "Backspace"), "Take back that it was placed by hand"),
     ActionSpec(
         "tap_bar", CORRECT, "&Tap a bar", ("T",), "Put the next bar line where the playhead is", starts_group=True

@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication, QColorDialog, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from scoresep.model.colors import default_part_colors
 from scoresep.model.project import ChannelStrip, Mixer, Project
 from scoresep.playback.mixing import Levels, TrackKey, is_minus_one, minus_one, strip_of, with_strip
 from scoresep.qt.channel_row import ChannelRow, RowContent
@@ -130,6 +131,8 @@ class PartsPanel(QWidget):
         elif part.joined_to is not None:
             note = f"One stem with {project.parts[part.joined_to].name}"
         instrument = part.instrument.name or "Instrument"
+        if note and has_sound:  # a stem of before is still heard, and must be within reach
+            note, instrument = "", note
         return RowContent(part.name, part.color, strip, instrument, note, is_left_out, has_sound)
 
     def _make_rows(self, wanted: list[TrackKey]) -> None:
@@ -240,6 +243,8 @@ class PartsPanel(QWidget):
         part = self._project.parts[part_index]
         dialog = QColorDialog(QColor(part.color), self)
         dialog.setWindowTitle(f"Colour of {part.name}")
+        for place, color in enumerate(default_part_colors(dialog.customCount())):
+            dialog.setCustomColor(place, QColor(color))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.colorSelected.connect(
             lambda color: self.part_changed.emit(part_index, "Choose colour", {"color": color.name()})

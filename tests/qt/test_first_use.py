@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from window_bench import QUARTER, START, Bench, write_recording
 
 from scoresep.playback.outputs import SILENT_DEVICE
+from scoresep.qt.actions import ACTIONS
 from scoresep.qt.dialogs import BAR_AND_TIME, ShortcutsDialog
 from scoresep.qt.export_dialog import ExportDialog
 from scoresep.qt.message_bar import Offer, Sentence
@@ -263,3 +264,18 @@ def test_a_project_opened_after_a_crash_offers_what_was_not_saved_in_it(qtbot: Q
     box = bench.window.findChildren(QMessageBox)[-1]
     qtbot.mouseClick(next(b for b in box.buttons() if "Go" in b.text()), LEFT)
     assert bench.session.project.score is not None and bench.session.path == path
+
+
+def test_a_stem_of_before_stays_within_reach_when_its_part_is_joined_to_another(bench: Bench) -> None:
+    bench.open_all()
+    row = bench.window.parts.row(1)
+    bench.window.parts.part_changed.emit(1, "Join parts", {"joined_to": 0})
+    assert not row.mute.isHidden() and row.mute.isEnabled()
+    assert row.instrument.text() == "One stem with Violin"
+    row.solo.click()
+    assert bench.session.project.mixer.strips[1].is_soloed
+
+
+def test_the_keys_of_a_page_say_different_things() -> None:
+    tips = [spec.tip for spec in ACTIONS if spec.keys]
+    assert len(set(tips)) == len(tips)
