@@ -49,6 +49,7 @@ class Stage:
     parts: PartsPanel
     show_panel: Callable[[bool], None]
     show_score: Callable[[bool], None]
+    show_systems: Callable[[bool], None]
 
 
 class Commands(QObject):
@@ -102,6 +103,7 @@ class Commands(QObject):
             "panel": lambda: stage.show_panel(self.actions["panel"].isChecked()),
             "score_strip": lambda: stage.show_score(self.actions["score_strip"].isChecked()),
             "curves": lambda: view.show_curves(not view.shows_curves),
+            "score_systems": lambda: stage.show_systems(self.actions["score_systems"].isChecked()),
             "full_screen": self.toggle_full_screen,
             "play": playing.toggle,
             "play_selection": self.play_selection,

@@ -23,6 +23,7 @@ from scoresep.qt.parts_panel import PartsPanel
 from scoresep.qt.playing import Playing
 from scoresep.qt.scene import Scene
 from scoresep.qt.score_feed import ScoreFeed
+from scoresep.qt.score_view.placement import Mode
 from scoresep.qt.score_view.score_strip import ScoreStrip
 from scoresep.qt.theme import Appearance, digits_font, em
 from scoresep.qt.timeline.timeline_view import Follow, TimelineView
@@ -75,7 +76,7 @@ class MainWindow(QMainWindow):
         self._slots = Commands(
             Stage(
                 *(self, self.bridge, self.documents, self.playing, self.timeline, self.parts),
-                *(self.show_panel, self.show_score),
+                *(self.show_panel, self.show_score, self.show_systems),
             )
         )
         self.commands = self._slots.actions
@@ -90,6 +91,7 @@ class MainWindow(QMainWindow):
         hidden = restore_layout(self, {"splitter": self.splitter, "scene": self.scene})
         self.show_panel("panel" not in hidden)
         self.show_score("score_strip" not in hidden)
+        self.show_systems("score_systems" not in hidden)
         self._show_changes(Changed(EVERYTHING))
 
     # ------------------------------------------------------------------------------------------------------ building
@@ -149,6 +151,7 @@ class MainWindow(QMainWindow):
         self.playing.loop_changed.connect(self.feed.show_loop)
         self.score_strip.seek_requested.connect(self.playing.seek)
         self.score_strip.play_requested.connect(self.playing.play_from)
+        self.score_strip.mode_changed.connect(lambda mode: self.show_systems(mode is Mode.SYSTEMS))
         self.playing.original_changed.connect(lambda _: self._slots.refresh())
         self.playing.loop_changed.connect(lambda _: self._slots.refresh())
         self.parts.mixer_changed.connect(lambda mixer: session.set_mixer(mixer, by=self.parts))
@@ -250,6 +253,11 @@ class MainWindow(QMainWindow):
         """Show or hide the engraved score."""
         self.score_strip.setVisible(is_shown)
         self.commands["score_strip"].setChecked(is_shown)
+
+    def show_systems(self, is_below: bool) -> None:
+        """Show the systems of the score below each other, or in one line."""
+        self.score_strip.set_mode(Mode.SYSTEMS if is_below else Mode.LINE)
+        self.commands["score_systems"].setChecked(is_below)
 
     def _dismiss(self, origin: object) -> None:
         if isinstance(origin, Message):
@@ -357,7 +365,7 @@ class MainWindow(QMainWindow):
         self.close()
 
     def _let_go(self) -> None:
-        shown = {name: self.commands[name].isChecked() for name in ("panel", "score_strip")}
+        shown = {name: self.commands[name].isChecked() for name in ("panel", "score_strip", "score_systems")}
         scene = {"scene": self.scene} if self.scene.is_by_hand else {}
         save_layout(self, {"splitter": self.splitter, **scene}, shown)
         self.bridge.close()

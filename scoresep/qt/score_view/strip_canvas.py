@@ -118,6 +118,8 @@ class StripCanvas(QAbstractScrollArea):
         if frame == self._frame:
             return
         self._frame = frame
+        if not self.isVisible():
+            return
         before = self._marks.measure_index
         self._remark()
         if self._marks.measure_index != before or self._is_playing:
