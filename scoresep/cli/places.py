@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scoresep.cli.terminal import STANDARD_OUTPUT
 from scoresep.files.atomic import check_place
-
-STANDARD_OUTPUT = "-"
 
 
 def check_output(output: str, is_folder: bool = False) -> None:

@@ -14,6 +14,7 @@ from scoresep.progress import Progress, ProgressState
 
 TTY_INTERVAL_S = 0.1
 LOG_INTERVAL_S = 5.0
+STANDARD_OUTPUT = "-"
 
 
 class Terminal:
@@ -57,17 +58,25 @@ class Terminal:
     def result(self, values: dict[str, Any]) -> None:
         """Print the result for scripts; only in JSON mode.
 
+        It goes to the error stream where a table takes the standard output (``output`` is ``-``).
+
         Raises
         ------
         OutputError
         """
         if self.is_json:
-            self._to_stdout(json.dumps(values))
+            show = self._to_stderr if values.get("output") == STANDARD_OUTPUT else self._to_stdout
+            show(json.dumps(values))
 
     def warn(self, text: str) -> None:
         """Show one sentence of warning."""
         self.clear()
         self._to_stderr(json.dumps({"warning": text}) if self.is_json else f"Warning: {text}")
+
+    def note(self, text: str) -> None:
+        """Show one sentence that a person should know."""
+        self.clear()
+        self._to_stderr(json.dumps({"note": text}) if self.is_json else text)
 
     def fail(self, error: ScoreSepError) -> int:
         """Show one sentence that says what went wrong, and return the exit code."""
