@@ -116,11 +116,18 @@ def propose_alignment(project: Project, alignment: Alignment) -> Change:
     return change_to(project, "Propose alignment", pending_alignment=alignment)
 
 
-def accept_alignment(project: Project) -> Change:
-    """Take the pending alignment."""
+def accept_alignment(project: Project, activities: tuple[Activity, ...] | None = None) -> Change:
+    """Take the pending alignment, and the activities that were found by it (those of its notes where none are known).
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
     if project.pending_alignment is None:
         raise UsageError("There is no new alignment to accept; align first.")
-    activities = derived_activities(project, project.pending_alignment)
+    if activities is None:
+        activities = derived_activities(project, project.pending_alignment)
     return replace(set_alignment(project, project.pending_alignment, activities), text="Accept alignment")
 
 
@@ -205,8 +212,10 @@ def set_part(project: Project, part_index: int, text: str, **values: Any) -> Cha
             parts[i] = replace(part, joined_to=None)
     new = replace(project, parts=tuple(parts))
     activities = project.activities
-    if project.alignment is not None and "is_absent" in values:
-        activities = with_hand_made(derived_activities(new, project.alignment), project.activities)
+    if project.alignment is not None and activities is not None and "is_absent" in values:
+        own = derived_activities(new, project.alignment)[part_index]
+        found = tuple(own if a.part_index == part_index else a for a in activities)
+        activities = with_hand_made(found, activities)
     return change_to(project, text, parts=new.parts, activities=activities)
 
 

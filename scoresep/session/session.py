@@ -31,6 +31,7 @@ __all__ = ["DOUBTFUL_CONFIDENCE", "Changed", "Message", "Session"]
 DOUBTFUL_CONFIDENCE = 0.5
 
 ALIGNMENT_INPUTS = frozenset({"recording", "score", "path", "hand_points"})
+STEM_FIELDS = ("recording", "score", "path", "alignment", "parts", "recipe", "stem_set")
 IN_RECORDING = ("recording", "alignment", "pending_alignment", "hand_points", "activities")
 
 
@@ -51,8 +52,10 @@ class Session(SessionState):
         self._autosaved = self.project
         self._autosave_due_s = time.monotonic() + self.settings.autosave_interval_s
         self._alignment_asked: tuple[pipeline.AlignmentRequest, bool] | None = None
+        self._proposed: tuple[pipeline.AlignmentAnswer, frozenset[int]] | None = None
+        self._separation_of: tuple[object, ...] = ()
         self._must_sweep = False
-        self._known_staleness: tuple[Project, bool] | None = None
+        self._known_staleness: tuple[tuple[object, ...], bool] | None = None
 
     # ------------------------------------------------------------------------------------------------ time and the end
 
@@ -138,7 +141,8 @@ class Session(SessionState):
         self.store.take(path, loaded.project)
         self._start_afresh(loaded)
         self.set_settings(self.settings.with_recent(str(path)))
-        self._copy_stems_beside()
+        if self.store.is_stray(self.project):  # they could not be copied before the program ended
+            self._copy_stems_beside()
 
     def _start_afresh(self, loaded: LoadedProject) -> None:
         self.cancel()
@@ -211,20 +215,46 @@ class Session(SessionState):
         self._alignment_asked = request, self.project.alignment is None
 
         def got(answer: pipeline.AlignmentAnswer) -> None:
-            if self.project.alignment is not None:
-                self.apply(edits.propose_alignment(self.project, answer.alignment))
-            elif edits.absent_parts(self.project) == absent:
-                self.apply(edits.set_alignment(self.project, answer.alignment, answer.activities))
+            project = self.project
+            if project.alignment is not None:
+                self._proposed = answer, absent
+                self.apply(edits.propose_alignment(project, answer.alignment))
+            elif edits.absent_parts(project) == absent:
+                self.apply(edits.set_alignment(project, answer.alignment, answer.activities))
             else:
-                activities = edits.derived_activities(self.project, answer.alignment)
-                self.apply(edits.set_alignment(self.project, answer.alignment, activities))
+                activities = edits.derived_activities(project, answer.alignment)
+                self.apply(edits.set_alignment(project, answer.alignment, activities))
             self._say_all("warning", answer.alignment.warnings, "alignment")
 
         self.start_job("alignment", "Align", pipeline.align_and_segment, (request, absent), got)
 
+    def accept_alignment(self) -> None:
+        """Take the alignment that waits, and who plays when by it.
+
+        Raises
+        ------
+        UsageError
+            If none waits.
+        """
+        project, activities = self.project, None
+        if self._proposed is not None:
+            answer, absent = self._proposed
+            if answer.alignment is project.pending_alignment and absent == edits.absent_parts(project):
+                activities = answer.activities
+        self.apply(edits.accept_alignment(project, activities))
+
     def _adapt(self, what: frozenset[str]) -> None:
-        """Begin a running alignment anew, or drop it, when it is of another state than the present one."""
-        if not what & ALIGNMENT_INPUTS or self.job("alignment") is None or self._alignment_asked is None:
+        """Let running work follow an edit: an alignment begins anew, a separation of something else ends."""
+        if what & {"recording", "score"} and self._separation_of != _stems_are_of(self.project):
+            job = self.job("separation")
+            if job is not None:
+                self.cancel(job)
+                self.say("info", "The separation was stopped, since another recording or score is open.", "separation")
+        if what & ALIGNMENT_INPUTS:
+            self._renew_alignment()
+
+    def _renew_alignment(self) -> None:
+        if self.job("alignment") is None or self._alignment_asked is None:
             return
         asked, was_first = self._alignment_asked
         try:
@@ -264,13 +294,10 @@ class Session(SessionState):
         """
         wanted = self.project if recipe is None else replace(self.project, recipe=recipe)
         request = pipeline.separation_request(wanted, "", device or self.settings.device)
-        parts_then = _part_names(wanted)
+        self._separation_of = _stems_are_of(wanted)
 
         def take(stem_set: StemSet) -> None:
-            recording = self.project.recording
-            is_same = recording is not None and recording.content_key == request.recording.content_key
-            if is_same and _part_names(self.project) == parts_then:
-                self.apply(change_to(self.project, "Separate", recipe=request.recipe, stem_set=stem_set))
+            self.apply(change_to(self.project, "Separate", recipe=request.recipe, stem_set=stem_set))
 
         def got(answer: pipeline.SeparationAnswer) -> None:
             take(answer.stem_set)
@@ -305,9 +332,11 @@ class Session(SessionState):
     @property
     def has_stale_stems(self) -> bool:
         """Whether the stems were made of another alignment, other parts or another recipe than the present ones."""
-        if self._known_staleness is None or self._known_staleness[0] is not self.project:
-            self._known_staleness = self.project, _has_stale_stems(self.project)
-        return self._known_staleness[1]
+        inputs = tuple(getattr(self.project, field) for field in STEM_FIELDS)
+        known = self._known_staleness
+        if known is None or any(a is not b for a, b in zip(known[0], inputs, strict=True)):
+            self._known_staleness = known = inputs, _has_stale_stems(self.project)
+        return known[1]
 
     # -------------------------------------------------------------------------------------------------------- saving
 
@@ -381,9 +410,10 @@ class Session(SessionState):
             self._tell("messages")
 
 
-def _part_names(project: Project) -> tuple[str, ...]:
-    """Return what stems are counted by: the parts of the score."""
-    return () if project.score is None else tuple(part.name for part in project.score.parts)
+def _stems_are_of(project: Project) -> tuple[object, ...]:
+    """Return what stems cannot be used without: the recording, and the parts that they are counted by."""
+    content_key = None if project.recording is None else project.recording.content_key
+    return content_key, () if project.score is None else tuple(part.name for part in project.score.parts)
 
 
 def _has_stale_stems(project: Project) -> bool:

@@ -202,3 +202,12 @@ def test_a_bar_placed_by_hand_drops_the_alignment_that_waits_since_that_does_not
 def test_a_bar_is_not_placed_outside_the_recording(frame: int) -> None:
     with pytest.raises(UsageError, match="outside the recording"):
         edits.place_bar(made(), SyncPoint(1, 1, 1.0, frame))
+
+
+def test_a_part_that_is_left_out_leaves_the_activities_of_the_others_alone() -> None:
+    project = made()
+    assert project.activities is not None
+    heard = Activity(0, np.array([11_000]), np.array([190_000]))
+    project = replace(project, activities=(heard, project.activities[1]))
+    after = assert_can_be_undone(project, edits.set_part(project, 1, "Leave part out", is_absent=True))
+    assert after.activities is not None and after.activities[0] == heard and len(after.activities[1].start_frame) == 0

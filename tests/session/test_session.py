@@ -22,7 +22,7 @@ from scoresep.files.cache import cache_folder
 from scoresep.model.project import ChannelStrip, Project
 from scoresep.model.timemap import SyncPoint
 from scoresep.progress import Progress
-from scoresep.session import edits
+from scoresep.session import edits, pipeline
 from scoresep.session.session import Changed
 
 # ------------------------------------------------------------------------------------------------------- opening
@@ -64,7 +64,7 @@ def test_both_in_either_order_are_aligned_by_themselves_once(desk: Desk, recordi
     assert project.alignment is not None and project.unfolded is not None
     onsets_s = project.alignment.note_times.onset_frame[project.unfolded.notes.part_index == 0] / RATE
     np.testing.assert_allclose(onsets_s, LEAD_S + BEAT_S * np.arange(16), atol=0.05)
-    assert project.activities == edits.derived_activities(project, project.alignment)
+    assert project.activities == pipeline.segment(project).activities
     assert session.undo_text == "Align"
 
 
@@ -202,9 +202,10 @@ def test_a_later_alignment_waits_and_is_accepted_rejected_undone_and_redone(desk
     settle(session)
     waiting = session.project
     assert waiting.alignment == placed.alignment and waiting.pending_alignment is not None
-    session.apply(edits.accept_alignment(session.project))
+    session.accept_alignment()
     accepted = session.project
     assert accepted.alignment == waiting.pending_alignment and accepted.pending_alignment is None
+    assert accepted.activities == pipeline.segment(accepted).activities
     session.undo()
     assert session.project == waiting
     session.apply(edits.reject_alignment(session.project))
