@@ -71,7 +71,7 @@ class Commands(QObject):
         self._session = stage.bridge.session
         self._switched_at_s = 0.0
         self._exported_to: dict[str, str] = {}  # folder of the last export by the key of its recording
-        self._correcting = Correcting(stage.bridge, stage.playing, stage.timeline, self)
+        self._correcting = Correcting(stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, self)
         self.actions = make_actions(stage.window, self._slots() | self._correcting.slots())
         stage.timeline.editing.selected.connect(self.refresh)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QMenu
 
 from scoresep.model.alignment import Alignment
 from scoresep.model.project import Change, Project
 from scoresep.qt.bridge import Bridge
 from scoresep.qt.playing import Playing
+from scoresep.qt.timeline.edge_editing import Edge, MenuPlace
 from scoresep.qt.timeline.timeline_view import TimelineView
-from scoresep.session import alignment_edits, edits, stretch
+from scoresep.session import alignment_edits, edits, segment_edits, stretch
 
 COARSE_MS, FINE_MS = 10.0, 1.0
 
@@ -24,10 +26,15 @@ class Correcting(QObject):
     bridge : Bridge
     playing : Playing
     view : TimelineView
+    chosen_part : callable
+        Returns the index of the chosen part, or something else where none is.
     """
 
-    def __init__(self, bridge: Bridge, playing: Playing, view: TimelineView, parent: QObject | None = None) -> None:
+    def __init__(
+        self, bridge: Bridge, playing: Playing, view: TimelineView, chosen_part: Callable[[], object], parent: QObject
+    ) -> None:
         super().__init__(parent)
+        self._chosen_part = chosen_part
         self._bridge = bridge
         self._playing = playing
         self._view = view
@@ -35,6 +42,10 @@ class Correcting(QObject):
         editing.place_asked.connect(lambda point, reach: self._edit(lambda p: edits.place_bar(p, point, reach)))
         editing.shift_asked.connect(lambda point: self._edit(lambda p: alignment_edits.shift_after(p, point)))
         editing.free_asked.connect(lambda point: self._edit(lambda p: alignment_edits.free_point(p, point)))
+
+        view.edges.move_asked.connect(self._move_edge)
+        view.edges.menu_asked.connect(self._open_menu)
+        self.menu: QMenu | None = None
 
     def slots(self) -> dict[str, Callable[[], object]]:
         """Return what each action does, by its id."""
@@ -52,6 +63,8 @@ class Correcting(QObject):
             "free_point": editing.free,
             "tap_bar": lambda: editing.tap(self._playing.state().frame, with_beats=False),
             "tap_beat": lambda: editing.tap(self._playing.state().frame, with_beats=True),
+            "split": lambda: self._at_playhead(segment_edits.split),
+            "merge": lambda: self._at_playhead(segment_edits.merge),
             "align_stretch": lambda: self._bridge.attempt(self.align_stretch),
         }
 
@@ -59,6 +72,8 @@ class Correcting(QObject):
         """Return which actions can be taken now."""
         is_aligned = self._bridge.session.project.alignment is not None and self._bridge.session.source is not None
         can = dict.fromkeys(self.slots(), is_aligned)
+        has_activities = self._bridge.session.project.activities is not None
+        can |= dict.fromkeys(("split", "merge"), is_aligned and has_activities)
         can["free_point"] = is_aligned and self._view.editing.is_selected_by_hand
         return can
 
@@ -82,6 +97,46 @@ class Correcting(QObject):
                 session.say("info", "The alignment was changed meanwhile; align the stretch again.", "alignment")
 
         session.start_job("stretch", "Align the stretch", stretch.align_stretch, (request,), got)
+
+    def _at_playhead(self, make: Callable[[Project, int, int], Change]) -> None:
+        """Do something to the chosen part where the playhead is."""
+        part = self._chosen_part()
+        if not isinstance(part, int):
+            self._bridge.session.say("info", "Choose a part on the left first.", "chosen")
+            return
+        self._edit(lambda p: make(p, part, self._playing.state().frame))
+
+    def _move_edge(self, edge: Edge, frame: int) -> None:
+        self._edit(lambda p: segment_edits.move_edge(p, edge.part_index, edge.stretch, edge.is_start, frame))
+
+    def _open_menu(self, place: MenuPlace) -> None:
+        """Offer which parts sound in a range, and to split or merge."""
+        project, segments = self._bridge.session.project, self._view.canvas.content.segments
+        if self.menu is not None:
+            self.menu.deleteLater()
+        self.menu = menu = QMenu(self._view)
+        menu.addSection("Who plays here")
+        segment = next((s for s in segments if s.start_frame <= place.frame < s.end_frame), None)
+        for i, part in enumerate(project.parts):
+            if part.is_absent:
+                continue
+            action = menu.addAction(part.name.replace("&", "&&"))
+            action.setCheckable(True)
+            action.setChecked(segment is not None and i in segment.part_indices)
+            action.triggered.connect(lambda is_on, i=i: self._set_sounding(place, i, is_on))
+        part_index = place.part_index
+        if part_index is not None:
+            menu.addSeparator()
+            for text, make in (("&Split here", segment_edits.split), ("&Merge with the next", segment_edits.merge)):
+                action = menu.addAction(text)
+                action.triggered.connect(
+                    lambda _=False, make=make: self._edit(lambda p: make(p, part_index, place.frame))
+                )
+        menu.popup(place.position)
+
+    def _set_sounding(self, place: MenuPlace, part_index: int, is_on: bool) -> None:
+        start, end = place.start_frame, place.end_frame
+        self._edit(lambda p: segment_edits.set_sounding(p, part_index, start, end, is_on))
 
     def _step_unsure(self, direction: int) -> None:
         if not self._view.editing.step_unsure(direction):

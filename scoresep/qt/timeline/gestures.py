@@ -32,6 +32,8 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("Drag, Shift + click", "Select a range; with Ctrl from bar line to bar line"),
     ("Double-click", "Select the note, segment or bar"),
     ("Drag a bar line in the ruler", "Put the bar where it sounds; Alt does not snap to attacks, Escape cancels"),
+    ("Drag the edge of an activity", "While correcting by hand: where the part begins or ends; snaps to its notes"),
+    ("Right click on segments", "Say which parts play there; split, merge"),
     ("Shift + drag a bar line", "Move all that comes after by as much"),
     ("Left / Right", "Move the playhead a little"),
     ("Shift + Left / Right", "Move the end of the selection"),

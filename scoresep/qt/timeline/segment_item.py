@@ -196,12 +196,14 @@ class PartItem(Lane):
         stem = self.content.stems.get(self.part_index)
         if stem is None:
             self._paint_activity(ctx, top + 4, height - 8, 0.5)
+            self._paint_made_by_hand(ctx, top, height)
             return
         self._paint_activity(ctx, top + 1, 2.0, 1.0)
         color = self._color(ctx.theme)
         colors = WaveColors(blend(color, ctx.theme.ground, 0.42), color, translucent(color, 0.3))
         is_folded = height / stem.channels < LEAST_CHANNEL_PX
         paint_wave(ctx, stem, Strip(top + 4, height - 6, self.content.wave_gain, is_folded), colors)
+        self._paint_made_by_hand(ctx, top, height)
 
     def notice(self, frames_per_column: float) -> str:
         """Say why nothing is to be seen."""
@@ -224,6 +226,18 @@ class PartItem(Lane):
         pixels[:, is_active] = premultiplied(color, opacity)
         pixels[: round(line_px * ctx.pixel_ratio), is_active] = premultiplied(color)
         ctx.pixels(pixels, ctx.columns_px[0], round(top * ctx.pixel_ratio))
+
+    def _paint_made_by_hand(self, ctx: PaintContext, top: float, height: float) -> None:
+        """Underline the stretches that a person has made or moved, with a foot at either end."""
+        activity = self._activity
+        if activity is None or activity.is_by_hand is None:
+            return
+        for at in np.flatnonzero(activity.is_by_hand).tolist():
+            left, right = ctx.x(float(activity.start_frame[at])), ctx.x(float(activity.end_frame[at]))
+            if right >= ctx.clip_left - 2 and left <= ctx.clip_right + 2:
+                ctx.fill(left, top + height - 3, max(right - left, 2.0), 2.0, ctx.theme.accent)
+                for x in (left, right - 2.0):
+                    ctx.fill(x, top + height - 8, 2.0, 7.0, ctx.theme.accent)
 
     def paint_header(self, ctx: PaintContext, rect: QRectF) -> None:
         """Paint the name with the part's colour."""

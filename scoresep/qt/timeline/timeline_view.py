@@ -22,6 +22,7 @@ from scoresep.model.segments import Activity, segments_of
 from scoresep.qt.timeline.axis_scroll_bar import AxisScrollBar
 from scoresep.qt.timeline.content import StemWave
 from scoresep.qt.timeline.difference import Difference
+from scoresep.qt.timeline.edge_editing import EdgeEditing
 from scoresep.qt.timeline.editing import Editing
 from scoresep.qt.timeline.gestures import Gestures
 from scoresep.qt.timeline.score_layout import score_layout
@@ -49,6 +50,8 @@ class TimelineView(TimelineNavigation):
         self._unfolded: UnfoldedScore | None = None
         self._alignment: Alignment | None = None
         self._pending: Alignment | None = None
+        self._activities: tuple[Activity, ...] | None = None
+        self._segment_frames = 0
         self._follow = Follow.PAGE
         self._own_theme: QPalette | None = None
         self._across = AxisScrollBar(self)
@@ -68,6 +71,7 @@ class TimelineView(TimelineNavigation):
         self._down.setAccessibleName("Scroll the lanes")
         self._gestures = Gestures(self)
         self.editing = Editing(self, self._show_preview)  # hears pointer and keys before the gestures do
+        self.edges = EdgeEditing(self, self._show_activities)  # and before the points
         self._across.start_moved.connect(self._scrolled_across)
         self._down.valueChanged.connect(self._scrolled_down)
         self.canvas.axis_changed.connect(self._axis_changed)
@@ -103,6 +107,7 @@ class TimelineView(TimelineNavigation):
             is_first = self._unfolded is None and self._content.recording is None
             self._unfolded, self._alignment = unfolded, alignment
             self.editing.set_alignment(unfolded, alignment)
+            self.edges.set_alignment(unfolded, alignment)
             self._lay_score_out()
             self._content_changed(fit=is_first)
         else:
@@ -122,11 +127,12 @@ class TimelineView(TimelineNavigation):
 
     def set_segments(self, activities: tuple[Activity, ...] | None, total_frames: int = 0) -> None:
         """Show the activity of every part and the segments that follow; None shows neither."""
-        if activities is self._content.activities:
+        if activities is self._activities:
             return
-        self._content.activities = activities
-        self._content.segments = segments_of(activities, total_frames or self.total_frames) if activities else ()
-        self.canvas.rebuild()
+        self._activities = activities
+        self._segment_frames = total_frames
+        self.edges.set_activities(activities)
+        self._show_activities(None)
 
     def set_stems(self, stems: Mapping[int | None, StemWave]) -> None:
         """Show the waveforms of stems by part index (None: the residual); the same ones keep what was read."""
@@ -173,7 +179,7 @@ class TimelineView(TimelineNavigation):
             frame is not None
             and self._is_playing
             and was_visible
-            and not (self._gestures.is_dragging or self.editing.is_dragging)
+            and not (self._gestures.is_dragging or self.editing.is_dragging or self.edges.is_dragging)
         ):
             if self._follow is Follow.PAGE:
                 self.canvas.set_axis(self.axis.paged(frame))
@@ -213,6 +219,14 @@ class TimelineView(TimelineNavigation):
         if self._unfolded is not None:
             self._content.layout = score_layout(self._unfolded, alignment or self._alignment, self.sample_rate)
             self.canvas.rebuild()
+
+    def _show_activities(self, preview: tuple[Activity, ...] | None) -> None:
+        """Show activities that are being made; None shows the present ones again."""
+        activities = self._activities if preview is None else preview
+        self._content.activities = activities
+        frames = self._segment_frames or self.total_frames
+        self._content.segments = segments_of(activities, frames) if activities else ()
+        self.canvas.rebuild()
 
     def _content_changed(self, fit: bool) -> None:
         self.canvas.rebuild()

@@ -1,0 +1,231 @@
+"""Correcting who plays when in the timeline: edges of activity are dragged, and a menu is asked for at a place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
+
+from scoresep.model.activity_edits import edge_near, note_edge_near, with_edge
+from scoresep.model.alignment import Alignment
+from scoresep.model.score import UnfoldedScore
+from scoresep.model.segments import Activity
+from scoresep.qt.timeline.gestures import DRAG_FROM_PX
+from scoresep.qt.timeline.segment_item import PartItem, SegmentItem
+from scoresep.qt.timeline.timeline_canvas import HEADER_PX
+from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
+
+GRASP_PX = 5.0
+SNAP_PX = 8.0
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The start or end of a stretch of a part.
+
+    Attributes
+    ----------
+    part_index : int
+    stretch : int
+    is_start : bool
+    frame : int
+    """
+
+    part_index: int
+    stretch: int
+    is_start: bool
+    frame: int
+
+
+@dataclass(frozen=True)
+class MenuPlace:
+    """Where a menu is asked for.
+
+    Attributes
+    ----------
+    position : QPoint
+        On the screen.
+    frame : int
+    start_frame, end_frame : int
+        The range that is meant: the selection where the pointer is inside, else the segment.
+    part_index : int or None
+        The part whose lane it is; None for the strip of segments.
+    """
+
+    position: QPoint
+    frame: int
+    start_frame: int
+    end_frame: int
+    part_index: int | None
+
+
+class EdgeEditing(QObject):
+    """Turns drags of edges and right clicks into wishes.
+
+    Signals
+    -------
+    move_asked(Edge, int)
+        Put an edge on a frame.
+    menu_asked(MenuPlace)
+
+    Parameters
+    ----------
+    view : TimelineNavigation
+    show : callable
+        Shows activities as a preview; None shows the present ones again.
+    """
+
+    move_asked = Signal(object, object)
+    menu_asked = Signal(object)
+
+    def __init__(self, view: TimelineNavigation, show: Callable[[tuple[Activity, ...] | None], None]) -> None:
+        super().__init__(view)
+        self._view = view
+        self._canvas = view.canvas
+        self._show = show
+        self._unfolded: UnfoldedScore | None = None
+        self._alignment: Alignment | None = None
+        self._activities: tuple[Activity, ...] | None = None
+        self._edge: Edge | None = None
+        self._pressed_at = QPointF()
+        self._frame: int | None = None  # where the edge would be; None until it is dragged
+        self._canvas.installEventFilter(self)
+        self._handlers: dict[QEvent.Type, Callable[..., bool]] = {
+            QEvent.Type.MouseButtonPress: self._press,
+            QEvent.Type.MouseMove: self._move,
+            QEvent.Type.MouseButtonRelease: self._release,
+            QEvent.Type.KeyPress: self._key,
+            QEvent.Type.ShortcutOverride: self._override,
+            QEvent.Type.ContextMenu: self._menu,
+        }
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        handler = self._handlers.get(event.type())
+        return handler(event) if handler is not None and self._activities is not None else False
+
+    def set_alignment(self, unfolded: UnfoldedScore | None, alignment: Alignment | None) -> None:
+        """Take over the notes that edges snap to."""
+        self._unfolded, self._alignment = unfolded, alignment
+
+    def set_activities(self, activities: tuple[Activity, ...] | None) -> None:
+        """Take over other activities; a drag in the old ones ends."""
+        self.cancel()
+        self._activities = activities
+
+    @property
+    def is_dragging(self) -> bool:
+        """Whether an edge is being dragged."""
+        return self._frame is not None
+
+    def cancel(self) -> None:
+        """End a drag; everything is as before."""
+        self._edge = None
+        if self._frame is not None:
+            self._frame = None
+            self._show(None)
+
+    def edge_at(self, position: QPointF) -> Edge | None:
+        """Return the edge that can be grasped under the pointer; only while correcting."""
+        placed = self._canvas.lane_at(position.y())
+        is_possible = self._canvas.points.is_correcting and placed is not None and position.x() >= HEADER_PX
+        if not is_possible or placed is None or not isinstance(placed.lane, PartItem):
+            return None
+        part = placed.lane.part_index
+        activity = next((a for a in self._activities or () if a.part_index == part), None)
+        if activity is None or part is None:
+            return None
+        axis = self._canvas.axis
+        frame = axis.x_to_frame(position.x() - HEADER_PX)
+        found = edge_near(activity, frame, GRASP_PX * axis.frames_per_px)
+        if found is None:
+            return None
+        column = activity.start_frame if found[1] else activity.end_frame
+        return Edge(part, found[0], found[1], int(column[found[0]]))
+
+    def _press(self, event: QMouseEvent) -> bool:
+        if self._edge is not None:  # another button
+            self.cancel()
+            return True
+        edge = self.edge_at(event.position())
+        if event.button() != Qt.MouseButton.LeftButton or edge is None:
+            return False
+        self._edge, self._pressed_at = edge, event.position()
+        return True
+
+    def _move(self, event: QMouseEvent) -> bool:
+        edge = self._edge
+        if edge is None:
+            if event.buttons() != Qt.MouseButton.NoButton or self.edge_at(event.position()) is None:
+                return False
+            self._canvas.setCursor(Qt.CursorShape.SizeHorCursor)
+            self._view.hover(event.position())
+            return True
+        moved_px = event.position().x() - self._pressed_at.x()
+        if self._frame is not None or abs(moved_px) >= DRAG_FROM_PX:
+            frame = edge.frame + round(moved_px * self._canvas.axis.frames_per_px)
+            if not event.modifiers() & Qt.KeyboardModifier.AltModifier:
+                frame = self._snapped(edge.part_index, frame)
+            self._frame = min(max(frame, 0), self._view.total_frames)
+            self._preview(edge, self._frame)
+        return True
+
+    def _snapped(self, part_index: int, frame: int) -> int:
+        if self._unfolded is None or self._alignment is None:
+            return frame
+        near = SNAP_PX * self._canvas.axis.frames_per_px
+        found = note_edge_near(self._unfolded.notes, self._alignment.note_times, part_index, frame, near)
+        return frame if found is None else found
+
+    def _preview(self, edge: Edge, frame: int) -> None:
+        activities = self._activities or ()
+        self._show(
+            tuple(
+                with_edge(a, edge.stretch, edge.is_start, frame) if a.part_index == edge.part_index else a
+                for a in activities
+            )
+        )
+
+    def _release(self, event: QMouseEvent) -> bool:
+        edge, frame = self._edge, self._frame
+        if edge is None:
+            return False
+        self.cancel()
+        if frame is None:
+            self._view.seek(edge.frame)
+        elif frame != edge.frame:
+            self.move_asked.emit(edge, frame)
+        return True
+
+    def _key(self, event: QKeyEvent) -> bool:
+        if self._edge is None:
+            return False
+        if event.key() == Qt.Key.Key_Escape:
+            self.cancel()
+        return True
+
+    def _override(self, event: QKeyEvent) -> bool:
+        """Keep shortcuts away from a drag."""
+        if self._edge is not None:
+            event.accept()
+        return self._edge is not None
+
+    def _menu(self, event: QContextMenuEvent) -> bool:
+        position = QPointF(event.pos())
+        placed = self._canvas.lane_at(position.y())
+        if placed is None or position.x() < HEADER_PX or not isinstance(placed.lane, SegmentItem | PartItem):
+            return False
+        frame = self._canvas.frame_at(position.x())
+        selection = self._view.selection
+        if selection is not None and selection[0] <= frame < selection[1]:
+            start, end = selection
+        else:
+            segments = self._canvas.content.segments
+            found = next((s for s in segments if s.start_frame <= frame < s.end_frame), None)
+            if found is None:
+                return False
+            start, end = found.start_frame, found.end_frame
+        part = placed.lane.part_index if isinstance(placed.lane, PartItem) else None
+        self.menu_asked.emit(MenuPlace(event.globalPos(), frame, start, end, part))
+        return True
