@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -105,7 +106,8 @@ class Terminal:
         line = f"{state.fraction:4.0%}  {state.text}{_time_left(state)}"
         if is_tty:
             self._has_line = True
-            self._to_stderr(f"\r\x1b[K{line}", end="")
+            width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be taken away again
+            self._to_stderr(f"\r\x1b[K{line[:width]}", end="")
         else:
             self._to_stderr(line)
 

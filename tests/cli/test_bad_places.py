@@ -24,6 +24,7 @@ from scoresep.progress import ProgressState
 Capture = pytest.CaptureFixture[str]
 Binary = pytest.CaptureFixture[bytes]
 QUICK = ("--budget", "preview")
+HANG_UP = getattr(signal, "SIGHUP", signal.SIGTERM)
 posix_only = pytest.mark.skipif(os.name != "posix", reason="descriptors and signals of POSIX")
 
 
@@ -234,7 +235,7 @@ def program(*arguments: object, **options: object) -> subprocess.Popen[str]:
     [
         (signal.SIGINT, "Opening"),
         (signal.SIGTERM, "Listening"),
-        (signal.SIGHUP, "Learning"),
+        (HANG_UP, "Learning"),
         (signal.SIGINT, "Writing"),
     ],
 )
