@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -32,8 +32,9 @@ from scoresep.model.path import PathChoices, performance_path, repeat_sites
 from scoresep.model.project import Recipe
 from scoresep.model.score import Mark, PerformancePath, Score
 from scoresep.qt.actions import ACTIONS, MENUS
-from scoresep.qt.theme import em, sized_font
+from scoresep.qt.theme import em, is_dark, sized_font
 from scoresep.qt.timeline.gestures import SHORTCUTS
+from scoresep.qt.timeline.theme import blend
 
 JUMPS = frozenset(m for m in Mark if m.startswith(("da capo", "dal segno")))
 
@@ -60,6 +61,11 @@ class OpenDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        palette = self.palette()
+        if is_dark(palette):  # Fusion's rings of buttons and ticks are darker than the window, and not seen on dark
+            window, text = palette.color(palette.ColorRole.Window), palette.color(palette.ColorRole.WindowText)
+            palette.setColor(palette.ColorRole.Base, blend(window, text, 0.16))
+            self.setPalette(palette)
         self.column = QVBoxLayout(self)
         margin = em(self, 1.0)
         self.column.setContentsMargins(margin, margin, margin, margin)
@@ -278,13 +284,28 @@ class ShortcutsDialog(OpenDialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Shortcuts", "", "", parent)
-        columns = QHBoxLayout()
-        columns.setSpacing(em(self, 2.0))
         groups = [(menu.replace("&", ""), _menu_lines(menu)) for menu in MENUS]
         known = {key.toString() for spec in ACTIONS for key in map(QKeySequence, spec.keys)}
         more = [(keys, text) for keys, text in SHORTCUTS if not _are_known(keys, known)]
         groups.append(("Timeline", [*more, ("Enter", "Press the button that has the ring around it")]))
-        halves = _balanced([(title, lines) for title, lines in groups if lines])
+        groups = [(title, lines) for title, lines in groups if lines]
+        room = self.screen().availableSize() * 0.8
+        page = self._page(_balanced(groups))
+        if page.sizeHint().width() > room.width():
+            page = self._page((groups,))
+        scroll = QScrollArea()
+        scroll.setWidget(page)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        wanted = page.sizeHint() + QSize(em(self, 2.0), em(self, 0.5))
+        scroll.setMinimumSize(wanted.boundedTo(room))
+        self.column.addWidget(scroll, 1)
+        self.finish()
+
+    def _page(self, halves: Sequence[list[tuple[str, list[tuple[str, str]]]]]) -> QWidget:
+        page = QWidget()
+        columns = QHBoxLayout(page)
+        columns.setSpacing(em(self, 2.0))
         for half in halves:
             column = QVBoxLayout()
             column.setSpacing(em(self, 0.25))
@@ -292,17 +313,7 @@ class ShortcutsDialog(OpenDialog):
                 column.addWidget(self._table(title, lines))
             column.addStretch(1)
             columns.addLayout(column)
-        page = QWidget()
-        page.setLayout(columns)
-        scroll = QScrollArea()
-        scroll.setWidget(page)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        room = self.screen().availableSize() * 0.8
-        wanted = page.sizeHint() + QSize(em(self, 2.0), em(self, 0.5))
-        scroll.setMinimumSize(wanted.boundedTo(room))
-        self.column.addWidget(scroll, 1)
-        self.finish()
+        return page
 
     def _table(self, title: str, lines: list[tuple[str, str]]) -> QWidget:
         box = QWidget()

@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QApplication, QLabel, QMessageBox
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QKeySequence
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QScrollArea
 from pytestqt.qtbot import QtBot
 from window_bench import QUARTER, START, Bench, write_recording
 
 from scoresep.playback.outputs import SILENT_DEVICE
 from scoresep.qt.actions import ACTIONS
-from scoresep.qt.dialogs import BAR_AND_TIME, ShortcutsDialog
+from scoresep.qt.dialogs import BAR_AND_TIME, SeparateDialog, ShortcutsDialog
 from scoresep.qt.export_dialog import ExportDialog
 from scoresep.qt.message_bar import Offer, Sentence
 from scoresep.qt.window_menus import recent_menu
@@ -279,3 +279,28 @@ def test_a_stem_of_before_stays_within_reach_when_its_part_is_joined_to_another(
 def test_the_keys_of_a_page_say_different_things() -> None:
     tips = [spec.tip for spec in ACTIONS if spec.keys]
     assert len(set(tips)) == len(tips)
+
+
+@pytest.mark.parametrize(("width", "columns"), [(4000, 2), (900, 1)])
+def test_keys_that_do_not_fit_beside_each_other_stand_in_one_column(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, width: int, columns: int
+) -> None:
+    class Screen:
+        def availableSize(self) -> QSize:
+            return QSize(width, 700)
+
+    monkeypatch.setattr(ShortcutsDialog, "screen", lambda _: Screen())
+    dialog = ShortcutsDialog()
+    qtbot.addWidget(dialog)
+    page = dialog.findChild(QScrollArea).widget()
+    assert page.layout().count() == columns
+
+
+def test_unticked_boxes_are_seen_in_dark_dialogs(qtbot: QtBot, bench: Bench) -> None:
+    bench.session.set_settings(replace(bench.session.settings, theme="dark"))
+    dialog = SeparateDialog(bench.session.project.recipe, "auto", bench.window)
+    palette = dialog.budgets.buttons()[0].palette()
+    base, window = (palette.color(role).name() for role in (palette.ColorRole.Base, palette.ColorRole.Window))
+    assert QColor(base).lightnessF() - QColor(window).lightnessF() > 0.08
+    dialog.reject()
+    bench.session.set_settings(replace(bench.session.settings, theme="light"))

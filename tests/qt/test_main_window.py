@@ -13,7 +13,6 @@ from pytestqt.qtbot import QtBot
 from small_scores import scale_score
 from window_bench import QUARTER, START, Bench, write_midi_duet, write_recording
 
-from scoresep.model.path import PathChoices
 from scoresep.qt.dialogs import GoToBarDialog, RepeatsDialog, SeparateDialog, ShortcutsDialog
 from scoresep.qt.window_state import state_path
 from scoresep.session import edits
@@ -108,7 +107,7 @@ def test_repeats_are_chosen_and_the_order_is_shown(qtbot: QtBot, bench: Bench) -
     dialog.repeats[1].setChecked(False)
     assert "1–4" in dialog.order.text() and "4 in all" in dialog.order.text()
     dialog.accept()
-    assert bench.session.project.path_choices == PathChoices(frozenset({1}))
+    assert bench.session.project.path_choices.skipped_repeats == frozenset({1})
     assert bench.session.project.path is not None and bench.session.project.path.measure_indices == (0, 1, 2, 3)
 
 
