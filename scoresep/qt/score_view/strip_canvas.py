@@ -381,8 +381,6 @@ class StripCanvas(QAbstractScrollArea):
         target = clip.intersected(QRectF(left, top, width, height))
         if target.isEmpty():
             return
-        if not drawing.is_finished:
-            drawing.draw_on(DRAWING_BUDGET_S)
         colors = part_colors(self._parts, self._silent, self._part_count(), self._theme)
         if self._marker is not None:
             self._marker.paint_under(painter, self._marks, index, placement, colors)
