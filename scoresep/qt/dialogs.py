@@ -274,6 +274,7 @@ class GoToBarDialog(OpenDialog):
             super().accept()
         else:
             self.problem.setText(f"There is no such bar. In the order played: {self._played}.")
+            self.problem.setMinimumHeight(self.problem.heightForWidth(self.number.width()))
             self.number.selectAll()
             self.number.setFocus()
             self.problem.show()

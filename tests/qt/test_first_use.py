@@ -14,7 +14,7 @@ from window_bench import QUARTER, START, Bench, write_recording
 
 from scoresep.playback.outputs import SILENT_DEVICE
 from scoresep.qt.actions import ACTIONS
-from scoresep.qt.dialogs import BAR_AND_TIME, SeparateDialog, ShortcutsDialog
+from scoresep.qt.dialogs import BAR_AND_TIME, GoToBarDialog, SeparateDialog, ShortcutsDialog
 from scoresep.qt.export_dialog import ExportDialog
 from scoresep.qt.message_bar import Offer, Sentence
 from scoresep.qt.window_menus import recent_menu
@@ -304,3 +304,13 @@ def test_unticked_boxes_are_seen_in_dark_dialogs(qtbot: QtBot, bench: Bench) -> 
     assert QColor(base).lightnessF() - QColor(window).lightnessF() > 0.08
     dialog.reject()
     bench.session.set_settings(replace(bench.session.settings, theme="light"))
+
+
+def test_the_answer_to_a_bar_that_is_not_there_is_not_cut(qtbot: QtBot) -> None:
+    dialog = GoToBarDialog(lambda number, time: False, ", ".join(f"{bar}–{bar + 3}" for bar in range(1, 90, 4)))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.number.setText("99")
+    dialog.accept()
+    said = dialog.problem
+    qtbot.waitUntil(lambda: said.isVisible() and said.height() >= said.heightForWidth(said.width()), timeout=2000)
