@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from scoresep.__main__ import main
 
 ERROR, WARNING = "scoresep: ", "Warning: "
+NOTE = re.compile(r".*\b(played|followed)\b.*\.")  # what was found out about the repeats
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Ended:
         errors = [line for line in lines if line.startswith(ERROR)]
         assert len(errors) == 1, f"one sentence, not: {self.err}"
         assert lines[-1] == errors[0], "nothing comes after it"
-        assert all(line.startswith(WARNING) for line in lines[:-1]), "nothing but warnings comes before it"
+        assert all(_is_ours(line) for line in lines[:-1]), "nothing but warnings comes before it"
         assert errors[0].endswith("."), "it is a sentence"
         return errors[0].removeprefix(ERROR)
 
@@ -44,8 +46,12 @@ class Ended:
     def warnings(self) -> list[str]:
         """The warnings, where nothing went wrong."""
         lines = self.err.splitlines()
-        assert all(line.startswith(WARNING) for line in lines), "nothing else on the error stream"
-        return [line.removeprefix(WARNING) for line in lines]
+        assert all(_is_ours(line) for line in lines), "nothing else on the error stream"
+        return [line.removeprefix(WARNING) for line in lines if line.startswith(WARNING)]
+
+
+def _is_ours(line: str) -> bool:
+    return line.startswith(WARNING) or NOTE.fullmatch(line) is not None
 
 
 def end_of(capture: pytest.CaptureFixture[str], *arguments: object) -> Ended:
