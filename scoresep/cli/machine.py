@@ -16,7 +16,7 @@ from scoresep.engines.separation import ENGINES
 from scoresep.engines.separation.devices import device_states
 from scoresep.errors import DeviceError
 
-PACKAGES = ("numpy", "scipy", "torch", "soundfile", "av", "music21", "PySide6_Essentials", "pyqtgraph", "sounddevice")
+PACKAGES = ("numpy", "scipy", "torch", "soundfile", "av", "music21", "PySide6_Essentials", "verovio", "sounddevice")
 
 
 def engines(options: argparse.Namespace, terminal: Terminal, open_window: Callable[[Sequence[str]], int]) -> int:
