@@ -50,11 +50,6 @@ class Pitches:
     def __len__(self) -> int:
         return len(self.stem)
 
-    @property
-    def f0_hz(self) -> NDArray[np.float64]:
-        """Fundamental frequencies."""
-        return 440.0 * 2.0 ** ((self.midi - 69.0) / 12.0)
-
 
 @dataclass(frozen=True)
 class Intervals:
@@ -114,23 +109,26 @@ def attack_intervals(notes: SoundingNotes, grid: FrameGrid, tol: Tolerances) -> 
     return Intervals(rows, onset, last, onset - tol.early_s * per_s - 1.0, last + tol.early_s * per_s + 1.0)
 
 
-def paint(intervals: Intervals, rows: int, first: int, last: int) -> NDArray[np.float32]:
-    """Return how near rows are to their notes in the windows [first, last).
+def paint(intervals: Intervals, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return which rows may sound in the windows [first, last), and how near they are to their notes.
 
     Returns
     -------
-    nearness : ndarray [shape=(last - first, rows)], float32
+    rows : ndarray [shape=(active,)], int64
+        Ascending.
+    nearness : ndarray [shape=(last - first, active)], float32
         1 within a note, falling to just above 0 at the limit of its tolerance; 0 where the row must be silent.
     """
-    nearness = np.zeros((last - first, rows), np.float32)
     part = intervals.within(first, last)
-    for row, a, b, early, late in zip(part.row, part.first, part.last, part.early, part.late, strict=True):
+    rows, column = np.unique(part.row, return_inverse=True)
+    nearness = np.zeros((last - first, len(rows)), np.float32)
+    for k, a, b, early, late in zip(column, part.first, part.last, part.early, part.late, strict=True):
         low, high = max(int(np.ceil(early)), first), min(int(np.floor(late)) + 1, last)
         if high <= low:
             continue
         at = np.arange(low, high)
         before, after = (a - at) / max(a - early, 1e-9), (at - b) / max(late - b, 1e-9)
         near = 1.0 - np.clip(np.maximum(before, after), 0.0, 0.99)
-        view = nearness[low - first : high - first, row]
+        view = nearness[low - first : high - first, k]
         np.maximum(view, near, out=view)
-    return nearness
+    return rows, nearness

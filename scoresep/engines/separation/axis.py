@@ -37,6 +37,11 @@ class FitAxis:
         """Number of values on the axis."""
         return self.kept + self.in_band.shape[1]
 
+    @property
+    def widths(self) -> Tensor:
+        """How many bins every value stands for, shape (size,)."""
+        return torch.cat([self.in_band.new_ones(self.kept), self.in_band.sum(0)])
+
     def reduce(self, values: Tensor) -> Tensor:
         """Add up what lies in one band; shape (..., bins) to (..., size)."""
         return torch.cat([values[..., : self.kept], values[..., self.kept :] @ self.in_band], -1)

@@ -1,7 +1,7 @@
 """The dictionary of one recording: which rows there are, when they may sound, and what was learned of them.
 
 Rows, in this order: for every pitch of every stem one row for each of its shifts; one broadband row for every stem's
-attacks; one for its unpitched notes; the residual's bands.
+attacks; one for what else of it has no pitch (breath, bow, drums); the residual's bands.
 """
 
 from __future__ import annotations
@@ -48,20 +48,12 @@ class Rows:
         self.pitched = slice(0, pitched)
         self.broad = slice(pitched, pitched + broad)
         self.residual = slice(pitched + broad, pitched + broad + settings.residual_bands)
-        every_stem = np.arange(stems)
-        self.stem = np.concatenate(
-            [
-                np.repeat(self.pitches.stem, self.shifts),
-                every_stem,
-                every_stem,
-                np.full(settings.residual_bands, stems),
-            ]
-        )
-        tolerances = settings.tolerances
-        unpitched = np.where(pitch_of_note < 0, notes.stem_index.astype(np.int64), -1)
+        of_stem, of_residual = np.arange(stems), np.full(settings.residual_bands, stems)
+        self.stem = np.concatenate([np.repeat(self.pitches.stem, self.shifts), of_stem, of_stem, of_residual])
+        tolerances, stem_of_note = settings.tolerances, notes.stem_index.astype(np.int64)
         self._of_pitches = note_intervals(notes, pitch_of_note, grid, tolerances)
         self._of_attacks = attack_intervals(notes, grid, tolerances)
-        self._of_unpitched = note_intervals(notes, unpitched, grid, tolerances)
+        self._of_breath = note_intervals(notes, stem_of_note, grid, tolerances)
 
     def __len__(self) -> int:
         return len(self.stem)
@@ -72,37 +64,42 @@ class Rows:
         Returns
         -------
         rows : ndarray [shape=(active,)], int64
+            Ascending.
         nearness : ndarray [shape=(last - first, active)], float32
         """
-        near = np.concatenate(
-            [
-                np.repeat(paint(self._of_pitches, len(self.pitches), first, last), self.shifts, axis=1),
-                paint(self._of_attacks, self.stem_count, first, last),
-                paint(self._of_unpitched, self.stem_count, first, last),
-                np.ones((last - first, self.residual.stop - self.residual.start), np.float32),
-            ],
-            axis=1,
+        pitches, of_pitches = paint(self._of_pitches, first, last)
+        attacks, of_attacks = paint(self._of_attacks, first, last)
+        breaths, of_breath = paint(self._of_breath, first, last)
+        residual = np.arange(self.residual.start, self.residual.stop)
+        pitched = (pitches[:, None] * self.shifts + np.arange(self.shifts)).reshape(-1)
+        rows = np.concatenate(
+            [pitched, self.broad.start + attacks, self.broad.start + self.stem_count + breaths, residual]
         )
-        rows = np.flatnonzero(near.any(0))
-        return rows, near[:, rows]
+        always = np.ones((last - first, len(residual)), np.float32)
+        near = np.concatenate([np.repeat(of_pitches, self.shifts, axis=1), of_attacks, of_breath, always], axis=1)
+        return rows.astype(np.int64), near
 
 
 @dataclass
-class Statistics:
-    """What a pass over the recording says about the dictionary.
+class Seen:
+    """What was seen of the dictionary's parameters: `heard` over `exposure` is the step of a multiplicative update.
 
     Attributes
     ----------
-    ratio : Tensor [shape=(channels, rows, axis)], float32
-        Sum over windows of loudness times (recording / model).
-    loudness : Tensor [shape=(rows,)], float32
-        Sum over windows.
+    partials_heard, partials_exposure : Tensor [shape=(pitches, partials)], float32
+    bands_heard, bands_exposure : Tensor [shape=(2 * stems, bands)], float32
+    gains_heard : Tensor [shape=(stems, channels, bands)], float32
+    loudness : float
+        Sum of all loudnesses in all channels and windows.
     windows : int
-        How many windows were seen.
     """
 
-    ratio: Tensor
-    loudness: Tensor
+    partials_heard: Tensor
+    partials_exposure: Tensor
+    bands_heard: Tensor
+    bands_exposure: Tensor
+    gains_heard: Tensor
+    loudness: float = 0.0
     windows: int = 0
 
 
@@ -122,27 +119,32 @@ class Dictionary:
         self.rows, self.grid, self.channels, self.settings, self.device = rows, grid, channels, settings, device
         self.axis: FitAxis = fit_axis(grid.bins, grid.bin_hz, settings.full_resolution_hz, device)
         self.stem = torch.from_numpy(rows.stem).to(device)
-        shift = 2.0 ** (np.array(settings.shifts_cents) / 1200.0)
-        self._atoms = make_atoms((rows.pitches.f0_hz[:, None] * shift).reshape(-1), grid, device)
+        # parts share the partials of the pitches that they share: tables as large as the score's range, not its parts
+        midi, tone = np.unique(rows.pitches.midi, return_inverse=True)
+        shift = np.asarray(settings.shifts_cents) / 100.0
+        self._tone = torch.from_numpy(
+            (tone[:, None] * rows.shifts + np.arange(rows.shifts)).reshape(-1).astype(np.int64)
+        ).to(device)
+        self._atoms = make_atoms((midi[:, None] + shift).reshape(-1), grid, device)
         self._axis_atoms = self._atoms.on(self.axis)
         self._neighbours = neighbour_weights(rows.pitches, device)
         self._bumps = band_bumps(grid.bins, grid.bin_hz, settings.attack_bands, device)
         self._gain_bumps = band_bumps(grid.bins, grid.bin_hz, settings.gain_bands, device)
-        self._residual = _unit_sum(band_bumps(grid.bins, grid.bin_hz, settings.residual_bands, device))
-        self._axis_bumps, self._axis_gain_bumps, self._axis_residual = (
-            self.axis.reduce(x) for x in (self._bumps, self._gain_bumps, self._residual)
-        )
-        self._bins_of_axis = self.axis.reduce(torch.ones(grid.bins, device=device))
+        self._residual = unit_sum(band_bumps(grid.bins, grid.bin_hz, settings.residual_bands, device))
+        self._axis_bumps = self.axis.reduce(self._bumps)
+        self._axis_gain_bumps = self.axis.reduce(self._gain_bumps) / self.axis.widths
+        self._axis_residual = self.axis.reduce(self._residual)
         self.partials = self._first_partials()
         self.bands = torch.ones(2 * rows.stem_count, settings.attack_bands, device=device)
         self.bands /= (self.bands @ self._bumps).sum(1, keepdim=True)
         self.gains = torch.ones(rows.stem_count, channels, settings.gain_bands, device=device)
 
     def _first_partials(self) -> Tensor:
-        """Return partials that fall with their number, as those of most instruments do; shape (pitches, partials)."""
-        exists = self._atoms.values.sum(-1).reshape(-1, self.rows.shifts, self._atoms.values.shape[1]).amin(1) > 0
+        """Return partials that fall with their number, as those of most instruments do."""
+        exists = self._atoms.values.sum(-1)[self._tone]
+        exists = exists.reshape(-1, self.rows.shifts, exists.shape[1]).amin(1) > 0
         number = torch.arange(1, exists.shape[1] + 1, device=self.device)
-        return _unit_sum(exists / number)
+        return unit_sum(exists / number)
 
     def on(self, device: torch.device) -> Dictionary:
         """Return the same on another device."""
@@ -162,69 +164,84 @@ class Dictionary:
         return self._spectra(rows, self._axis_atoms, self._axis_bumps, self._axis_residual)
 
     def _spectra(self, rows: Tensor, atoms: Atoms, bumps: Tensor, residual: Tensor) -> Tensor:
+        pitched, broad, others = self._by_kind(rows)
+        loudness = self.partials[pitched // self.rows.shifts]
+        tones = atoms.of(self._tone[pitched])
+        return torch.cat([tones.spectra(loudness, bumps.shape[1]), self.bands[broad] @ bumps, residual[others]])
+
+    def _by_kind(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the pitched, broadband and residual ones of some rows, each counted from the first of its kind."""
         kinds = self.rows
-        pitched = rows[rows < kinds.pitched.stop]
-        broad = rows[(rows >= kinds.broad.start) & (rows < kinds.broad.stop)] - kinds.broad.start
-        others = rows[rows >= kinds.residual.start] - kinds.residual.start
-        loudness = self.partials[pitched // kinds.shifts]
-        return torch.cat(
-            [atoms.of(pitched).spectra(loudness, bumps.shape[1]), self.bands[broad] @ bumps, residual[others]]
-        )
+        is_pitched, is_residual = rows < kinds.pitched.stop, rows >= kinds.residual.start
+        broad = rows[~is_pitched & ~is_residual] - kinds.broad.start
+        return rows[is_pitched], broad, rows[is_residual] - kinds.residual.start
 
     def stem_gains(self) -> Tensor:
         """Return the gains of all stems, and 1 for the residual, shape (stems + 1, channels, bins)."""
-        gains = self.gains @ self._gain_bumps
-        return torch.cat([gains, torch.ones_like(gains[:1])]) if len(gains) else gains.new_ones(1, *gains.shape[1:])
+        return self._with_residual(self.gains @ self._gain_bumps)
 
     def reduced_gains(self) -> Tensor:
         """Return the gains on the axis of the fit, shape (stems + 1, channels, axis)."""
-        return self.axis.reduce(self.stem_gains()) / self._bins_of_axis
+        return self._with_residual(self.gains @ self._axis_gain_bumps)
 
-    def empty_statistics(self) -> Statistics:
-        """Return statistics over no windows."""
-        rows = len(self.rows)
-        return Statistics(
-            torch.zeros(self.channels, rows, self.axis.size, device=self.device), torch.zeros(rows, device=self.device)
+    @staticmethod
+    def _with_residual(gains: Tensor) -> Tensor:
+        return torch.cat([gains, gains.new_ones(1, *gains.shape[1:])])
+
+    def nothing_seen(self) -> Seen:
+        """Return what is known before anything was seen."""
+        return Seen(
+            torch.zeros_like(self.partials),
+            torch.zeros_like(self.partials),
+            torch.zeros_like(self.bands),
+            torch.zeros_like(self.bands),
+            torch.zeros_like(self.gains),
         )
 
-    def learn(self, seen: Statistics, sharing: float) -> None:
-        """Take one step towards what was seen (the maximisation step of Kullback-Leibler NMF)."""
-        gains = self.reduced_gains()[self.stem]
-        numerator = (seen.ratio.transpose(0, 1) * gains).sum(1)
-        denominator = gains.sum(1) * seen.loudness[:, None]
-        self._learn_partials(numerator, denominator, seen, sharing)
-        self._learn_bands(numerator, denominator)
+    def observe(self, seen: Seen, rows: Tensor, loudness: Tensor, ratio: Tensor) -> None:
+        """Add what a block of windows says.
+
+        Parameters
+        ----------
+        seen : Seen
+        rows : Tensor [shape=(active,)], int64
+        loudness : Tensor [shape=(windows, active)], float32
+        ratio : Tensor [shape=(channels, active, axis)], float32
+            Sum over windows of loudness times recording / model.
+        """
+        gains, total = self.reduced_gains()[self.stem[rows]], loudness.sum(0)
+        heard = (ratio.transpose(0, 1) * gains).sum(1)
+        exposure = gains.sum(1) * total[:, None]
+        pitched, broad, _ = self._by_kind(rows)
+        if len(pitched):
+            tones, count = self._axis_atoms.of(self._tone[pitched]), len(pitched)
+            pitches = pitched[:: self.rows.shifts] // self.rows.shifts
+            for values, into in (heard, seen.partials_heard), (exposure, seen.partials_exposure):
+                projected = tones.project(values[:count])
+                into[pitches] += projected.reshape(len(pitches), self.rows.shifts, -1).sum(1)
+        where = slice(len(pitched), len(pitched) + len(broad))
+        seen.bands_heard[broad] += heard[where] @ self._axis_bumps.T
+        seen.bands_exposure[broad] += exposure[where] @ self._axis_bumps.T
         if self.channels > 1:
-            self._learn_gains(seen)
+            of_stem = (self.stem[rows] == torch.arange(self.rows.stem_count, device=self.device)[:, None]).float()
+            in_channels = ratio * gains.transpose(0, 1) * self.reduced_spectra(rows)
+            seen.gains_heard += torch.einsum("sr,crf,bf->scb", of_stem, in_channels, self._axis_gain_bumps)
+        seen.loudness += float(total.sum()) * self.channels
+        seen.windows += loudness.shape[0]
 
-    def _learn_partials(self, numerator: Tensor, denominator: Tensor, seen: Statistics, sharing: float) -> None:
-        pitches, shifts = len(self.rows.pitches), self.rows.shifts
-        if pitches == 0:
-            return
-        where = self.rows.pitched
-        above = self._axis_atoms.project(numerator[where]).reshape(pitches, shifts, -1).sum(1)
-        below = self._axis_atoms.project(denominator[where]).reshape(pitches, shifts, -1).sum(1)
-        heard = self.partials * above
-        shared = (self._neighbours @ heard) / (self._neighbours @ below + TINY)
-        trust = sharing * self.channels * seen.loudness.sum() / max(seen.windows, 1)
-        self.partials = _unit_sum((heard + trust * shared) / (below + trust + TINY))
-
-    def _learn_bands(self, numerator: Tensor, denominator: Tensor) -> None:
-        where = self.rows.broad
-        above, below = numerator[where] @ self._axis_bumps.T, denominator[where] @ self._axis_bumps.T
-        bands = self.bands * (above + TINY) / (below + TINY)
+    def learn(self, seen: Seen, sharing: float) -> None:
+        """Take one step towards what was seen; pitches of a stem share `sharing` windows' worth of opinion."""
+        heard, exposure = self.partials * seen.partials_heard, seen.partials_exposure
+        shared = (self._neighbours @ heard) / (self._neighbours @ exposure + TINY)
+        trust = sharing * seen.loudness / max(seen.windows, 1)
+        self.partials = unit_sum((heard + trust * shared) / (exposure + trust + TINY))
+        bands = self.bands * (seen.bands_heard + TINY) / (seen.bands_exposure + TINY)
         self.bands = bands / ((bands @ self._bumps).sum(1, keepdim=True) + TINY)
-
-    def _learn_gains(self, seen: Statistics) -> None:
-        rows = torch.arange(len(self.rows), device=self.device)
-        spectra, gains = self.reduced_spectra(rows), self.reduced_gains()[self.stem]
-        heard = (seen.ratio.transpose(0, 1) * gains) * spectra[:, None]
-        of_stem = (self.stem == torch.arange(self.rows.stem_count, device=self.device)[:, None]).float()
-        bumps = (self._axis_gain_bumps / self._bins_of_axis).T
-        gains = torch.einsum("sr,rcf->scf", of_stem, heard) @ bumps + TINY
-        self.gains = gains / gains.mean(1, keepdim=True)
+        if self.channels > 1:
+            gains = seen.gains_heard + TINY
+            self.gains = gains / gains.mean(1, keepdim=True)
 
 
-def _unit_sum(values: Tensor) -> Tensor:
+def unit_sum(values: Tensor) -> Tensor:
     """Scale rows to a sum of 1; rows of nothing stay so."""
     return values / (values.sum(-1, keepdim=True) + TINY)

@@ -16,14 +16,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from scoresep.engines.separation.dictionary import TINY, Dictionary, Statistics
+from scoresep.engines.separation.dictionary import TINY, Dictionary, Seen
 from scoresep.engines.separation.grid import read_spectra
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 
 FIXED_ROUNDS = 2  # rounds in which loudnesses settle before sounds are learned
+STRETCH_WINDOWS = 256  # length of the stretches that are picked from a long recording; whatever the size of a block
+FAINTEST = 1e-12  # below any recording; denormal numbers would make the processor slow
 
 
 @dataclass
@@ -34,12 +37,15 @@ class Block:
     ----------
     rows : Tensor [shape=(active,)], int64
         The rows that may sound in it, ascending.
+    stems : ndarray [shape=(active,)], int64
+        Their stems.
     magnitude : Tensor [shape=(channels, windows, axis)], float32
     loudness : Tensor [shape=(windows, active)], float32
     cost : Tensor [shape=(windows, active)], float32
     """
 
     rows: Tensor
+    stems: NDArray[np.int64]
     magnitude: Tensor
     loudness: Tensor
     cost: Tensor
@@ -51,20 +57,22 @@ def make_block(dictionary: Dictionary, spectra: Tensor, first: int) -> Block:
     settings, device = dictionary.settings, dictionary.device
     cost = (1.0 - near) * settings.far_cost
     cost[:, rows >= dictionary.rows.residual.start] += settings.residual_cost
-    magnitude = dictionary.axis.reduce(spectra.abs())
+    magnitude = dictionary.axis.reduce(spectra.abs() ** settings.magnitude_exponent)
     nearness = torch.from_numpy(near).to(device)
     level = magnitude.sum((0, 2))[:, None] / magnitude.shape[0]
     return Block(
         torch.from_numpy(rows).to(device),
+        dictionary.rows.stem[rows],
         magnitude,
         nearness * level / (nearness > 0).sum(1, keepdim=True),
         torch.from_numpy(cost.astype(np.float32)).to(device),
     )
 
 
-def active_spectra(dictionary: Dictionary, rows: Tensor, spectra: Tensor, gains: Tensor) -> Tensor:
+def active_spectra(dictionary: Dictionary, rows: Tensor) -> Tensor:
     """Return the spectra of rows as every channel has them, shape (channels, rows, axis)."""
-    return (spectra[:, None] * gains[dictionary.stem[rows]]).transpose(0, 1).contiguous()
+    gains = dictionary.reduced_gains()[dictionary.stem[rows]]
+    return (dictionary.reduced_spectra(rows)[:, None] * gains).transpose(0, 1).contiguous()
 
 
 def fit_loudness(block: Block, spectra: Tensor, rounds: int, check: Callable[[], None]) -> None:
@@ -85,15 +93,16 @@ def fit_loudness(block: Block, spectra: Tensor, rounds: int, check: Callable[[],
         for magnitude, spectrum in zip(block.magnitude, spectra, strict=True):
             above += (magnitude / (block.loudness @ spectrum + TINY)) @ spectrum.T
         block.loudness *= above / below
-        block.loudness.clamp_(max=1e30).masked_fill_(block.loudness < 1e-12, 0.0)  # denormal numbers are slow
+        block.loudness.masked_fill_(block.loudness < FAINTEST, 0.0)
 
 
-def collect(block: Block, spectra: Tensor, seen: Statistics) -> None:
+def collect(dictionary: Dictionary, block: Block, spectra: Tensor, seen: Seen) -> None:
     """Add what a block says about the dictionary."""
-    for channel, (magnitude, spectrum) in enumerate(zip(block.magnitude, spectra, strict=True)):
-        seen.ratio[channel, block.rows] += block.loudness.T @ (magnitude / (block.loudness @ spectrum + TINY))
-    seen.loudness[block.rows] += block.loudness.sum(0)
-    seen.windows += block.loudness.shape[0]
+    ratio = [
+        block.loudness.T @ (magnitude / (block.loudness @ spectrum + TINY))
+        for magnitude, spectrum in zip(block.magnitude, spectra, strict=True)
+    ]
+    dictionary.observe(seen, block.rows, block.loudness, torch.stack(ratio))
 
 
 def learn(source: SampleSource, dictionary: Dictionary, block_windows: int, progress: Progress) -> None:
@@ -108,33 +117,34 @@ def learn(source: SampleSource, dictionary: Dictionary, block_windows: int, prog
     progress : Progress
     """
     settings = dictionary.settings
-    starts = learning_starts(dictionary, block_windows)
+    ranges = learning_ranges(dictionary, block_windows)
     blocks = []
-    for i, first in enumerate(starts):
-        progress.update(0.1 * i / len(starts), "Listening to the recording")
-        last = min(first + block_windows, dictionary.grid.windows)
+    for i, (first, last) in enumerate(ranges):
+        progress.update(0.1 * i / len(ranges), "Listening to the recording")
         spectra = read_spectra(source, dictionary.grid, first, last, dictionary.device)
         blocks.append(make_block(dictionary, spectra, first))
-    everything = torch.arange(len(dictionary.rows), device=dictionary.device)
     for turn in range(settings.learn_iterations):
-        spectra, gains = dictionary.reduced_spectra(everything), dictionary.reduced_gains()
-        seen = dictionary.empty_statistics()
+        seen = dictionary.nothing_seen()
         for i, block in enumerate(blocks):
             done = (turn + i / len(blocks)) / settings.learn_iterations
             progress.update(0.1 + 0.9 * done, "Learning the sounds of the parts")
-            active = active_spectra(dictionary, block.rows, spectra[block.rows], gains)
-            fit_loudness(block, active, 1, progress.check)
-            collect(block, active, seen)
+            spectra = active_spectra(dictionary, block.rows)
+            fit_loudness(block, spectra, 1, progress.check)
+            if turn >= FIXED_ROUNDS:
+                collect(dictionary, block, spectra, seen)
         if turn >= FIXED_ROUNDS:
             ease = turn / max(settings.learn_iterations - 1, 1)
             dictionary.learn(seen, settings.sharing_first ** (1 - ease) * settings.sharing**ease)
 
 
-def learning_starts(dictionary: Dictionary, block_windows: int) -> list[int]:
-    """Return the first windows of the blocks to learn from: all of them, or of a long recording an even selection."""
-    grid = dictionary.grid
-    starts = list(range(0, grid.windows, block_windows))
-    most = int(dictionary.settings.learn_s * grid.sample_rate / grid.hop_frames / block_windows) + 1
-    if len(starts) <= most:
-        return starts
-    return [starts[i] for i in np.linspace(0, len(starts) - 1, most).round().astype(int)]
+def learning_ranges(dictionary: Dictionary, block_windows: int) -> list[tuple[int, int]]:
+    """Return the windows [first, last) of the blocks to learn from: all, or of a long recording an even selection."""
+    grid, settings = dictionary.grid, dictionary.settings
+    stretches = -(-grid.windows // STRETCH_WINDOWS)
+    most = max(1, int(settings.learn_s * grid.sample_rate / grid.hop_frames / STRETCH_WINDOWS))
+    chosen = np.unique(np.linspace(0, stretches - 1, min(most, stretches)).round().astype(int))
+    ranges = []
+    for stretch in chosen.tolist():
+        start, stop = stretch * STRETCH_WINDOWS, min((stretch + 1) * STRETCH_WINDOWS, grid.windows)
+        ranges += [(a, min(a + block_windows, stop)) for a in range(start, stop, block_windows)]
+    return ranges

@@ -1,7 +1,13 @@
-"""From loudnesses to stems: how much of every bin of the recording belongs to which stem."""
+"""From loudnesses to stems: how much of every bin of the recording belongs to which stem.
+
+Every channel has its own Wiener mask, from the model's magnitudes and the gains of the stems in that channel.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,23 +15,29 @@ from scoresep.engines.separation.dictionary import TINY, Dictionary
 from scoresep.engines.separation.fitting import Block
 
 
-def stem_magnitudes(dictionary: Dictionary, block: Block) -> Tensor:
-    """Return what the model says of every stem and the residual, shape (stems + 1, windows, bins), before gains."""
+def stem_powers(dictionary: Dictionary, block: Block, exponent: float) -> Tensor:
+    """Return the model's magnitudes of every stem and the residual, raised to `exponent`, before gains.
+
+    Returns
+    -------
+    powers : Tensor [shape=(stems + 1, windows, bins)], float32
+    """
     spectra = dictionary.spectra(block.rows)
-    stems = dictionary.stem[block.rows]
     result = spectra.new_zeros(dictionary.rows.stem_count + 1, block.loudness.shape[0], spectra.shape[1])
-    for stem in torch.unique(stems).tolist():
-        mine = stems == stem
+    for stem in np.unique(block.stems).tolist():
+        mine = torch.from_numpy(np.flatnonzero(block.stems == stem)).to(spectra.device)
         result[stem] = block.loudness[:, mine] @ spectra[mine]
-    return result
+    return result ** (exponent / dictionary.settings.magnitude_exponent)
 
 
-def masked(dictionary: Dictionary, block: Block, spectra: Tensor) -> Tensor:
-    """Divide the spectra of the recording among the stems, as Wiener filters do.
+def masked(dictionary: Dictionary, block: Block, spectra: Tensor, check: Callable[[], None]) -> Tensor:
+    """Divide the spectra of the recording among the stems, channel by channel.
 
     Parameters
     ----------
     spectra : Tensor [shape=(channels, windows, bins)], complex64
+    check : callable
+        Called now and then; raises when the work is to stop.
 
     Returns
     -------
@@ -33,10 +45,13 @@ def masked(dictionary: Dictionary, block: Block, spectra: Tensor) -> Tensor:
         Without the residual, which is what they leave.
     """
     exponent = dictionary.settings.mask_exponent
-    gains = dictionary.stem_gains()
-    magnitudes = stem_magnitudes(dictionary, block)
+    gains = dictionary.stem_gains() ** (exponent / dictionary.settings.magnitude_exponent)
+    powers = stem_powers(dictionary, block, exponent)
     result = spectra.new_empty(dictionary.rows.stem_count, *spectra.shape)
     for channel in range(spectra.shape[0]):
-        power = (magnitudes * gains[:, channel, None]) ** exponent
-        result[:, channel] = power[:-1] / (power.sum(0) + TINY**2) * spectra[channel]
+        share = powers * gains[:, channel, None]
+        total = share.sum(0) + TINY**2
+        for stem in range(len(result)):
+            check()
+            result[stem, channel] = share[stem] / total * spectra[channel]
     return result

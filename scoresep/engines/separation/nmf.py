@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from scoresep.engines.separation.devices import choose_device, is_out_of_memory, release_memory
+from scoresep.engines.separation.devices import choose_device, free_bytes, is_out_of_memory, release_memory
 from scoresep.engines.separation.dictionary import Dictionary, Rows
 from scoresep.engines.separation.fitting import active_spectra, fit_loudness, learn, make_block
 from scoresep.engines.separation.grid import OverlapAdd, make_grid, read_spectra
@@ -33,6 +33,10 @@ log = logging.getLogger(__name__)
 
 LEARNING_SHARE = 0.6  # of the time
 LEAST_BLOCK_WINDOWS = 16
+CPU_BLOCK_WINDOWS = 64
+GPU_BLOCK_WINDOWS = 512
+BYTES_OF_A_BIN = 40  # of one stem: model, mask, spectrum, window and sum
+ROW_BYTES_OF_A_WINDOW = 1 << 17
 
 
 @dataclass
@@ -81,7 +85,8 @@ class NmfSeparator:
     ) -> SeparationReport:
         """Separate all of `source`; see `protocol.Separator`."""
         settings = self._settings or settings_for(options.budget)
-        place = _Place(choose_device(options.device), settings.block_windows, [])
+        device = choose_device(options.device)
+        place = _Place(device, settings.block_windows or suitable_block_windows(source, notes, settings, device), [])
         with torch.inference_mode():
             dictionary = self._learn(source, notes, settings, place, progress.part(0.0, LEARNING_SHARE))
             self._write(source, dictionary, place, sink, progress.part(LEARNING_SHARE, 1.0))
@@ -132,6 +137,17 @@ def _block_stems(
     """Return the spectra of all stems in the windows [first, last)."""
     spectra = read_spectra(source, dictionary.grid, first, last, dictionary.device)
     block = make_block(dictionary, spectra, first)
-    active = active_spectra(dictionary, block.rows, dictionary.reduced_spectra(block.rows), dictionary.reduced_gains())
+    active = active_spectra(dictionary, block.rows)
     fit_loudness(block, active, dictionary.settings.solve_iterations, progress.check)
-    return masked(dictionary, block, spectra)
+    return masked(dictionary, block, spectra, progress.check)
+
+
+def suitable_block_windows(
+    source: SampleSource, notes: SoundingNotes, settings: NmfSettings, device: torch.device
+) -> int:
+    """Return how many windows to work on together: few for the caches of a CPU, many for a GPU, as memory allows."""
+    grid = make_grid(source.frames, source.sample_rate, settings.window_s)
+    stem_bytes = BYTES_OF_A_BIN * (notes.stem_count + 1) * source.channels * grid.bins
+    allowed = free_bytes(device) // (stem_bytes + ROW_BYTES_OF_A_WINDOW)
+    wanted = CPU_BLOCK_WINDOWS if device.type == "cpu" else GPU_BLOCK_WINDOWS
+    return int(min(max(allowed, LEAST_BLOCK_WINDOWS), wanted))

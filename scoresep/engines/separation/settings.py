@@ -25,10 +25,10 @@ class NmfSettings:
         Rounds in which sounds are learned together with loudnesses, and loudnesses with the sounds as learned.
     learn_s : float
         Sounds are learned from at most so many seconds of the recording.
-    block_windows : int
-        Windows that are worked on together.
-    mask_exponent : float
-        Power of the magnitudes in the masks; 2 is Wiener's.
+    block_windows : int or None
+        Windows that are worked on together; None: as many as suit the device and its free memory.
+    magnitude_exponent, mask_exponent : float
+        Power of the recording's magnitudes that is fitted, and of the model's magnitudes in the masks; 2 is Wiener's.
     far_cost : float
         What sounding at the limit of its tolerance costs a note, as a share of its loudness.
     residual_cost : float
@@ -46,7 +46,8 @@ class NmfSettings:
     learn_iterations: int = 30
     solve_iterations: int = 20
     learn_s: float = 600.0
-    block_windows: int = 64
+    block_windows: int | None = None
+    magnitude_exponent: float = 0.8
     mask_exponent: float = 1.5
     far_cost: float = 1.0
     residual_cost: float = 0.3

@@ -29,7 +29,7 @@ LOBE_BINS = 9  # bins that a partial reaches: the main lobe of the Hann window (
 MAX_PARTIAL_HZ = 20_000.0
 MAX_PARTIALS = 120
 NEIGHBOUR_SEMITONES = 3.0
-FAR_WEIGHT = 0.02
+FAR_WEIGHT = 0.1
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,9 @@ def hann_lobe(offset: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(np.abs(offset) - 1.0) < 1e-6, 0.5, value)
 
 
-def make_atoms(f0_hz: NDArray[np.float64], grid: FrameGrid, device: torch.device) -> Atoms:
-    """Return the partials of rows with the given fundamental frequencies."""
+def make_atoms(midi: NDArray[np.float64], grid: FrameGrid, device: torch.device) -> Atoms:
+    """Return the partials of rows with the given pitches."""
+    f0_hz = 440.0 * 2.0 ** ((midi - 69.0) / 12.0)
     top_hz = min(MAX_PARTIAL_HZ, grid.sample_rate / 2)
     partials = int(np.clip(top_hz // f0_hz.min(), 1, MAX_PARTIALS)) if len(f0_hz) else 1
     centre = f0_hz[:, None] * np.arange(1, partials + 1) / grid.bin_hz
