@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from scoresep.errors import InputError, UsageError
@@ -63,7 +64,7 @@ def save(project: Project, path: str | Path) -> None:
 
 
 def write_notes(project: Project, path: str | Path) -> None:
-    """Write the table of notes (``notes.csv``) of an aligned project.
+    """Write the table of notes (``notes.csv``) of an aligned project; notes outside the recording are left out.
 
     Raises
     ------
@@ -73,7 +74,10 @@ def write_notes(project: Project, path: str | Path) -> None:
     """
     if project.recording is None or project.unfolded is None or project.alignment is None:
         raise InputError("Align the recording and its score first.")
-    write_notes_csv(path, project.unfolded, project.alignment, project.recording.sample_rate)
+    times = project.alignment.note_times
+    is_inside = (times.onset_frame >= 0) & (times.onset_frame < project.recording.frames)  # bars move, placed by hand
+    inside = replace(project.alignment, note_times=replace(times, is_present=times.is_present & is_inside))
+    write_notes_csv(path, project.unfolded, inside, project.recording.sample_rate)
 
 
 def write_segments(project: Project, path: str | Path) -> None:

@@ -137,7 +137,7 @@ def test_an_answer_that_cannot_be_sent_costs_the_job_and_not_the_worker(runner: 
 def test_a_large_request_does_not_wait_for_the_worker_to_load_its_libraries(runner: JobRunner) -> None:
     start_s = time.monotonic()
     job = runner.start("Measure", grow, (bytes(10_000_000),), Worker.TORCH)
-    assert time.monotonic() - start_s < 0.5, "starting a process takes some 50 ms, loading torch seconds"
+    assert time.monotonic() - start_s < 1.0, "starting a process takes some 50 ms, loading torch seconds"
     assert runner.wait(job, LIMIT_S).result == 10_000_000
 
 

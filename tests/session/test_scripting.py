@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from session_desk import Desk
 
 import scoresep
 from scoresep.errors import InputError, UsageError
+from scoresep.model.project import apply_change
+from scoresep.model.timemap import SyncPoint
+from scoresep.session import edits
 
 
 def test_a_project_is_saved_under_its_ending_and_opened_again(duet: Duet, tmp_path: Path) -> None:
@@ -37,3 +41,13 @@ def test_tables_of_what_is_not_there_are_refused(duet: Duet, tmp_path: Path) -> 
     with pytest.raises(UsageError, match="Segment"):
         scoresep.write_segments(project, tmp_path / "segments.csv")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_notes_that_were_moved_out_of_the_recording_are_not_in_the_table(desk: Desk, tmp_path: Path) -> None:
+    project = desk.aligned().project
+    assert project.recording is not None
+    last_bar = SyncPoint(3, 1, 1.0, project.recording.frames - 1000)
+    scoresep.write_notes(apply_change(project, edits.place_bar(project, last_bar)), tmp_path / "notes.csv")
+    with open(tmp_path / "notes.csv", encoding="utf-8", newline="") as file:
+        onsets_s = [float(row["onset_s"]) for row in csv.DictReader(file)]
+    assert len(onsets_s) == 4 * 3 + 4 * 2 + 2 and max(onsets_s) < project.recording.duration_s
