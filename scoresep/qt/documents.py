@@ -32,6 +32,9 @@ RECORDING_FILTER = f"Sound and video ({' '.join('*' + s for s in AUDIO_SUFFIXES)
 SCORE_FILTER = f"Scores ({' '.join('*' + s for s in SCORE_SUFFIXES)});;All files (*)"
 PROJECT_FILTER = f"ScoreSep projects (*{PROJECT_SUFFIX});;All files (*)"
 
+# Jobs that a person would not want to lose by closing.
+LONG_WORK = ("separation", "export")
+
 
 class Documents(QObject):
     """What can be done with files.
@@ -174,7 +177,28 @@ class Documents(QObject):
         return stem + PROJECT_SUFFIX
 
     def when_settled(self, go_on: Callable[[], object]) -> None:
-        """Go on at once, or after asking what to do with unsaved work; not at all if the person takes it back."""
+        """Go on at once, or after asking about running and unsaved work; not at all if the person takes it back."""
+        running = self._running()
+        if not running:
+            self._when_saved(go_on)
+            return
+        box = question_box(self._window, "Work is running", f"“{running}” is still at work. End it?")
+        end = box.addButton("&End it", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(box.addButton("&Let it finish", QMessageBox.ButtonRole.RejectRole))
+        box.finished.connect(lambda: self._when_saved(go_on) if box.clickedButton() is end else None)
+        box.open()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing would be lost by going on."""
+        return not self._session.is_modified and not self._running()
+
+    def _running(self) -> str:
+        """Return the title of work that takes long and would be lost; empty for none."""
+        jobs = (self._session.job(key) for key in LONG_WORK)
+        return next((job.title for job in jobs if job is not None), "")
+
+    def _when_saved(self, go_on: Callable[[], object]) -> None:
         if not self._session.is_modified:
             go_on()
             return

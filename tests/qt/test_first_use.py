@@ -314,3 +314,18 @@ def test_the_answer_to_a_bar_that_is_not_there_is_not_cut(qtbot: QtBot) -> None:
     dialog.accept()
     said = dialog.problem
     qtbot.waitUntil(lambda: said.isVisible() and said.height() >= said.heightForWidth(said.width()), timeout=2000)
+
+
+def test_running_work_is_not_lost_by_closing_without_a_question(qtbot: QtBot, bench: Bench, tmp_path: Path) -> None:
+    bench.open_all()
+    bench.session.save(tmp_path / "piece.scoresep")
+    bench.session.start_separation(replace(bench.session.project.recipe, budget="best"))
+    bench.window.close()
+    box = bench.window.findChildren(QMessageBox)[-1]
+    assert bench.window.isVisible() and "“Separate” is still at work" in box.text()
+    qtbot.mouseClick(next(b for b in box.buttons() if "finish" in b.text()), LEFT)
+    assert bench.window.isVisible() and bench.session.job("separation") is not None
+    bench.window.close()
+    box = bench.window.findChildren(QMessageBox)[-1]
+    qtbot.mouseClick(next(b for b in box.buttons() if "End" in b.text()), LEFT)
+    qtbot.waitUntil(lambda: not bench.window.isVisible())
