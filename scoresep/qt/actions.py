@@ -112,6 +112,24 @@ ACTIONS: tuple[ActionSpec, ...] = (
         True,
         True,
     ),
+    ActionSpec(
+        "check_clicks",
+        PLAYBACK,
+        "Hear &clicks at notes",
+        ("K",),
+        "Hear whether the alignment is right: a click wherever notes begin, a higher one at bars",
+        True,
+        True,
+    ),
+    ActionSpec(
+        "check_score",
+        PLAYBACK,
+        "Hear the sco&re beside",
+        ("Shift+K",),
+        "Hear the recording on the left and its score, synthesised, on the right",
+        True,
+    ),
+    ActionSpec("check_balance", PLAYBACK, "&Balance with the score", submenu="check_balance"),
     ActionSpec("output", PLAYBACK, "Sound &device", submenu="output", starts_group=True),
     ActionSpec(
         "correct", CORRECT, "Correct by &hand", ("E",), "Drag bar lines, beats and notes to where they sound", True

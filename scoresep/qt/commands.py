@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMainWindow
 import scoresep
 from scoresep.model.path import PathChoices
 from scoresep.model.project import Change, Loop, Project, Recipe
+from scoresep.playback.checking import Check
 from scoresep.qt.actions import make_actions
 from scoresep.qt.bridge import Bridge
 from scoresep.qt.correcting import Correcting
@@ -74,6 +75,7 @@ class Commands(QObject):
         self._correcting = Correcting(stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, self)
         self.actions = make_actions(stage.window, self._slots() | self._correcting.slots())
         stage.timeline.editing.selected.connect(self.refresh)
+        stage.playing.check_changed.connect(self.refresh)
 
     def _slots(self) -> dict[str, Callable[[], object]]:
         """Return what each action does, by its id."""
@@ -165,6 +167,8 @@ class Commands(QObject):
             self.actions[name].setText(f"{verb} “{text[0].lower()}{text[1:]}”" if text else verb)
         checked = {
             "curves": stage.timeline.shows_curves,
+            "check_clicks": stage.playing.check is Check.CLICKS,
+            "check_score": stage.playing.check is Check.SCORE,
             "correct": stage.timeline.editing.is_correcting,
             "loop": stage.playing.loop is not None,
             "original": stage.playing.is_original,

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu
 
 from scoresep.model.alignment import Alignment
 from scoresep.model.project import Change, Project
+from scoresep.playback.checking import Check
 from scoresep.qt.bridge import Bridge
 from scoresep.qt.playing import Playing
 from scoresep.qt.timeline.edge_editing import Edge, MenuPlace
@@ -63,6 +64,8 @@ class Correcting(QObject):
             "free_point": editing.free,
             "tap_bar": lambda: editing.tap(self._playing.state().frame, with_beats=False),
             "tap_beat": lambda: editing.tap(self._playing.state().frame, with_beats=True),
+            "check_clicks": lambda: self._switch_check(Check.CLICKS),
+            "check_score": lambda: self._switch_check(Check.SCORE),
             "split": lambda: self._at_playhead(segment_edits.split),
             "merge": lambda: self._at_playhead(segment_edits.merge),
             "align_stretch": lambda: self._bridge.attempt(self.align_stretch),
@@ -97,6 +100,9 @@ class Correcting(QObject):
                 session.say("info", "The alignment was changed meanwhile; align the stretch again.", "alignment")
 
         session.start_job("stretch", "Align the stretch", stretch.align_stretch, (request,), got)
+
+    def _switch_check(self, check: Check) -> None:
+        self._playing.set_check(Check.NONE if self._playing.check is check else check)
 
     def _at_playhead(self, make: Callable[[Project, int, int], Change]) -> None:
         """Do something to the chosen part where the playhead is."""

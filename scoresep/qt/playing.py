@@ -12,7 +12,8 @@ from scoresep.files.audio_files import open_source
 from scoresep.files.stem_files import StemSource
 from scoresep.model.audio import SampleSource
 from scoresep.model.project import Loop, Project, StemSet
-from scoresep.playback.mixing import Track, TrackKey, mix_of
+from scoresep.playback.checking import Check, check_mix
+from scoresep.playback.mixing import Track, TrackKey, gain_factor, mix_of
 from scoresep.playback.player import Player, PlayerState
 from scoresep.session.session import Changed, Session
 
@@ -29,6 +30,8 @@ class Playing(QObject):
     original_changed(bool)
     loop_changed(object)
         The `Loop`, or None.
+    check_changed()
+        Something else is heard besides the recording.
 
     Parameters
     ----------
@@ -39,6 +42,7 @@ class Playing(QObject):
     tracks_changed = Signal()
     original_changed = Signal(bool)
     loop_changed = Signal(object)
+    check_changed = Signal()
 
     def __init__(self, session: Session, player: Player, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +53,8 @@ class Playing(QObject):
         self._is_original = False
         self._device: str | None = None
         self._loop: Loop | None = None
+        self._check = Check.NONE
+        self._check_share = 0.0
         self.read_project(Changed(frozenset({"recording", "stem_set", "source"})))
 
     # ------------------------------------------------------------------------------------------- from the project
@@ -59,7 +65,10 @@ class Playing(QObject):
             self._open_recording()
         if changed.what & {"recording", "source", "stem_set"}:
             self._open_stems()
-        if changed.what & {"recording", "source", "stem_set", "mixer"}:
+        heard = {"recording", "source", "stem_set", "mixer"}
+        if self._check is not Check.NONE:
+            heard |= {"alignment", "score", "path"}
+        if changed.what & heard:
             self._exchange()
 
     def _open_recording(self) -> None:
@@ -93,10 +102,17 @@ class Playing(QObject):
         if recording is None:
             self._player.set_material(None)
             return
+        project = self._session.project
+        if self._check is not Check.NONE and project.unfolded is not None and project.alignment is not None:
+            gain = gain_factor(project.mixer.master_gain_db)
+            self._player.set_material(
+                check_mix(recording, project.unfolded, project.alignment, self._check, self._check_share, gain)
+            )
+            return
         tracks = self._stems
         if self._is_original or not tracks:
             tracks = (Track("recording", recording),)
-        mixer = self._session.project.mixer
+        mixer = project.mixer
         self._player.set_material(mix_of(mixer, tracks, recording.frames, recording.sample_rate))
 
     # --------------------------------------------------------------------------------------------- from the person
@@ -128,6 +144,24 @@ class Playing(QObject):
             self._is_original = is_original
             self._exchange()
         self.original_changed.emit(self._is_original)
+
+    @property
+    def check(self) -> Check:
+        """What is heard besides the recording."""
+        return self._check
+
+    @property
+    def check_share(self) -> float:
+        """How loud that is: from -1, the recording alone, to 1, without the recording."""
+        return self._check_share
+
+    def set_check(self, check: Check, share: float | None = None) -> None:
+        """Hear the alignment: clicks over the recording, or the score beside it; `Check.NONE` ends that."""
+        share = self._check_share if share is None else min(max(share, -1.0), 1.0)
+        if (check, share) != (self._check, self._check_share):
+            self._check, self._check_share = check, share
+            self._exchange()
+            self.check_changed.emit()
 
     def set_loop(self, loop: Loop | None) -> None:
         """Repeat a stretch, or nothing."""
