@@ -156,6 +156,13 @@ def test_other_notations_are_matched_by_what_verovio_says_of_their_notes(tmp_pat
     assert set(range(8)) <= set(heads(engraving))
 
 
+def test_other_bars_than_those_of_the_score_are_not_shown(tmp_path: Path) -> None:
+    text = "X:1\nT:Lines\nM:4/2\nL:1/4\nK:G\nG2 | B2B2c2c2 | d4d4\nz2d4d2 | d2e2f2d2 | d4z2\nd2 | d8 |]\n"
+    engraving, score = engraved(written(tmp_path, text, "lines.abc"))
+    assert len(engraving.system_of_measure) in (0, len(score.measures))
+    assert engraving.systems or "other bars" in engraving.problem
+
+
 def test_a_second_time_comes_from_the_cache_and_a_damaged_entry_is_made_anew() -> None:
     path = DEMO / "demo.musicxml"
     first, _ = engraved(path, 30_000)

@@ -84,6 +84,8 @@ def _engraved(data: bytes, name: str, score: Score, request: EngravingRequest, p
         return _nothing(request, f"'{name}' could not be engraved; {_INSTEAD}.")
     if rows is None:
         measures, found = pages.measures_and_notes()
+        if len(measures) != len(score.measures):  # the wrong bars would be lit
+            return _nothing(request, f"verovio divides '{name}' into other bars than ScoreSep does; {_INSTEAD}.")
         rows = matched_rows(found, score)
     systems: list[EngravedSystem] = []
     for i in range(pages.count):
