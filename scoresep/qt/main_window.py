@@ -15,6 +15,7 @@ from scoresep.playback.player import Player, PlayerState
 from scoresep.qt.actions import fill_menu_bar
 from scoresep.qt.advice import next_step, sentences_of
 from scoresep.qt.bridge import Bridge
+from scoresep.qt.check_menu import balance_menu
 from scoresep.qt.commands import Commands, Stage
 from scoresep.qt.documents import Documents
 from scoresep.qt.job_strip import JobStrip
@@ -104,6 +105,7 @@ class MainWindow(QMainWindow):
             "recent": recent_menu(self, self.session, self.documents.open_recent),
             "appearance": appearance_menu(self, self.session),
             "output": output_menu(self, self.session),
+            "check_balance": balance_menu(self, self.playing),
         }
         fill_menu_bar(self.menuBar(), self.commands, submenus)
         self.pages = QStackedWidget()
