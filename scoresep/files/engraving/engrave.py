@@ -75,7 +75,7 @@ def _engraved(data: bytes, name: str, score: Score, request: EngravingRequest, p
         rows, measures = mark_musicxml(root, score, name)
         document = tostring(root, encoding="unicode")
     elif suffix in _ENGRAVED_SUFFIXES:
-        document = tostring(root, encoding="unicode") if root is not None else _decoded(data)
+        document = _decoded(data)
         document = _first_tune(document) if suffix == ".abc" else document
     else:
         return _nothing(request, f"Scores in the format of '{name}' cannot be engraved; {_INSTEAD}.")
@@ -85,7 +85,7 @@ def _engraved(data: bytes, name: str, score: Score, request: EngravingRequest, p
     if rows is None:
         measures, found = pages.measures_and_notes()
         if len(measures) != len(score.measures):  # the wrong bars would be lit
-            return _nothing(request, f"verovio divides '{name}' into other bars than ScoreSep does; {_INSTEAD}.")
+            return _nothing(request, f"'{name}' cannot be engraved bar for bar as it is played; {_INSTEAD}.")
         rows = matched_rows(found, score)
     systems: list[EngravedSystem] = []
     for i in range(pages.count):
@@ -101,10 +101,12 @@ def _first_tune(text: str) -> str:
 
 
 def _decoded(data: bytes) -> str:
+    """Return the text of a file, without a declaration of the encoding that it had."""
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
+        text = data.decode("cp1252", errors="replace")
+    return re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
 
 
 def _nothing(request: EngravingRequest, problem: str) -> Engraving:
