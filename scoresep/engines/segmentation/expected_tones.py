@@ -48,7 +48,8 @@ def expected_tones(
 ) -> ExpectedTones:
     """Gather the tones of a score that may sound in a recording.
 
-    Notes that the aligner has not found count as long as they lie between those that it has.
+    Notes that the aligner has not found count as long as they lie between those that it has, and it has found others
+    of their part.
     """
     notes, times = unfolded.notes, alignment.note_times
     onset_s, offset_s = times.onset_frame / sample_rate, times.offset_frame / sample_rate
@@ -56,6 +57,7 @@ def expected_tones(
     first_s = onset_s[heard].min(initial=np.inf)
     last_s = offset_s[heard].max(initial=-np.inf)
     inside = heard | ((onset_s > first_s) & (offset_s < last_s))
+    inside &= np.isin(notes.part_index, notes.part_index[heard])
     keep = np.flatnonzero(inside & ~notes.is_grace & np.isfinite(notes.pitch_midi) & (offset_s > onset_s))
     keep = keep[np.lexsort((onset_s[keep], notes.part_index[keep]))]
     part = notes.part_index[keep].astype(np.int64)

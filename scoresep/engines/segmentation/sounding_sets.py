@@ -17,7 +17,7 @@ from scoresep.engines.segmentation.hidden_markov import Chain, Floats, Gaussians
 
 # What is heard is averaged over so long, but never across the beginnings and ends of a part's notes. A note of some
 # length is one observation, however many frames it has, and a long one hardly more.
-AVERAGED_S, WHOLE_OBSERVATION_S, MORE_OBSERVATIONS_PER_S = 0.6, 0.3, 0.7
+AVERAGED_S, WHOLE_OBSERVATION_S, MORE_OBSERVATIONS_PER_S, RESTING_OBSERVATIONS_PER_S = 0.6, 0.3, 0.7, 3.0
 # Logarithms of how likely a part starts or stops against the score, anywhere and where one of its notes begins, or does
 # not do so where the score has it; and how unlikely every second is in which a part departs from the score.
 CHANGES_ANYWHERE, CHANGES_AT_NOTES, STAYS_AT_EDGES, RETURNS, DEPARTS = -10.0, -7.0, -7.0, -4.0, -1.0
@@ -100,7 +100,7 @@ def _observations(evidence: Evidence, written: WrittenParts) -> tuple[Floats, Fl
         averaged[:, part] = (total[high] - total[low]) / (high - low)[:, None]
         length_s = (ends - begins) / EVIDENCE_SCALE.frame_rate_hz
         independent = np.clip(length_s / WHOLE_OBSERVATION_S, 0.3, 1) + MORE_OBSERVATIONS_PER_S * length_s
-        resting = 2 * MORE_OBSERVATIONS_PER_S * length_s
+        resting = RESTING_OBSERVATIONS_PER_S * length_s
         counts[:, part] = np.where(written.is_written[:, part], np.minimum(independent, 2.5), resting) / (ends - begins)
     return averaged, counts * np.clip((evidence.distinctness - 0.2) / 0.4, 0, 1)
 
