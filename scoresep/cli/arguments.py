@@ -104,9 +104,10 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
 def _add_path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeats",
-        choices=["written", "none", "all"],
-        default="written",
-        help="which repeats were played: as written (none again after da capo), none, or all (again after da capo)",
+        choices=["auto", "written", "none", "all"],
+        default="auto",
+        help="which repeats were played: found from the recording (auto, default), as written (none again after da"
+        " capo), none, or all (again after da capo)",
     )
 
 

@@ -18,6 +18,7 @@ from scoresep.model.path import PathChoices, repeat_sites
 from scoresep.model.project import Project, Recipe, apply_change
 from scoresep.progress import Progress
 from scoresep.session import edits, pipeline
+from scoresep.session.played_path import played_otherwise
 from scoresep.session.scripting import write_notes, write_segments
 
 OpenWindow = Callable[[Sequence[str]], int]
@@ -109,6 +110,8 @@ def _opened(options: argparse.Namespace, terminal: Terminal, progress: Progress)
     project, warnings = pipeline.open_files(options.audio, options.score, progress)
     for warning in warnings:
         terminal.warn(warning)
+    if options.repeats == "auto":
+        return project
     return apply_change(project, edits.choose_path(project, _path_choices(options.repeats, project)))
 
 
@@ -122,6 +125,8 @@ def _path_choices(repeats: str, project: Project) -> PathChoices:
 
 def _aligned(project: Project, terminal: Terminal, progress: Progress) -> Project:
     project = pipeline.align(project, progress)
+    for sentence in played_otherwise(project):
+        terminal.note(sentence)
     if project.alignment is not None:
         for warning in project.alignment.warnings:
             terminal.warn(f"{warning.rstrip('.')} (confidence {project.alignment.confidence:.2f}).")

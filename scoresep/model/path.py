@@ -39,12 +39,15 @@ class PathChoices:
         Whether da capo and dal segno are followed at all.
     keeps_bars_together : bool
         See `PerformancePath`.
+    is_by_hand : bool
+        Whether a person said so; otherwise the recording may tell better.
     """
 
     skipped_repeats: frozenset[int] = frozenset()
     repeats_after_jump: bool = False
     takes_jumps: bool = True
     keeps_bars_together: bool = False
+    is_by_hand: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from scoresep.model.project import (
     Recipe,
     ScoreFile,
     StemSet,
+    apply_change,
     change_to,
 )
 from scoresep.model.score import Measure, Score, UnfoldedScore
@@ -83,7 +84,15 @@ def set_score(project: Project, score_file: ScoreFile, score: Score) -> Change:
 
 
 def choose_path(project: Project, choices: PathChoices) -> Change:
-    """Take or leave repeats and jumps. The alignment is to be made anew; what was placed by hand stays where played."""
+    """Take or leave repeats and jumps, as a person says.
+
+    The alignment is to be made anew; what was placed by hand stays where played.
+    """
+    return find_path(project, replace(choices, is_by_hand=True))
+
+
+def find_path(project: Project, choices: PathChoices) -> Change:
+    """Take or leave repeats and jumps, as an alignment found; everything else is as for `choose_path`."""
     score = _score(project)
     path = performance_path(score, choices)[0]
     if path == project.path:
@@ -98,6 +107,28 @@ def choose_path(project: Project, choices: PathChoices) -> Change:
         hand_points=_playable(project.hand_points, unfold(score, path)),
         activities=_only_by_hand(project.activities),
     )
+
+
+def set_first_alignment(
+    project: Project, choices: PathChoices | None, alignment: Alignment, activities: tuple[Activity, ...] | None
+) -> Change:
+    """Take an alignment together with the repeats that it found, as one edit.
+
+    Parameters
+    ----------
+    project : Project
+    choices : PathChoices or None
+        What was found; None where the path stays as it is.
+    alignment : Alignment
+    activities : tuple of Activity or None
+        What follows from it; None to derive them here.
+    """
+    found = project if choices is None else apply_change(project, find_path(project, choices))
+    if activities is None:
+        activities = derived_activities(found, alignment)
+    found = apply_change(found, set_alignment(found, alignment, activities))
+    fields = ("path_choices", "path", "alignment", "pending_alignment", "hand_points", "activities")
+    return change_to(project, "Align", **{name: getattr(found, name) for name in fields})
 
 
 def set_alignment(project: Project, alignment: Alignment, activities: tuple[Activity, ...]) -> Change:

@@ -20,7 +20,7 @@ from scoresep.files.score_files import open_score
 from scoresep.files.stem_files import StemFolderWriter
 from scoresep.model.alignment import Alignment, NoteTimes, SoundingNotes, sounding_notes
 from scoresep.model.audio import Recording
-from scoresep.model.path import performance_path
+from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.project import Project, Recipe, ScoreFile, StemSet, apply_change
 from scoresep.model.score import Score, UnfoldedScore
 from scoresep.model.segments import Activity, Segment, segments_of
@@ -52,19 +52,21 @@ class LoadedScore:
 
 @dataclass(frozen=True)
 class AlignmentRequest:
-    """All that an alignment depends on."""
+    """All that an alignment depends on; `open_choices` unfolded the score, where the recording may tell better."""
 
     recording: Recording
     unfolded: UnfoldedScore
     hand_points: tuple[SyncPoint, ...] = ()
+    open_choices: PathChoices | None = None
 
 
 @dataclass(frozen=True)
 class AlignmentAnswer:
-    """An alignment, and who plays when by it."""
+    """An alignment, who plays when by it, and, where this was open, which repeats were played."""
 
     alignment: Alignment
     activities: tuple[Activity, ...]
+    choices: PathChoices | None = None
 
 
 @dataclass(frozen=True)
@@ -174,17 +176,22 @@ def load_score(path: str, progress: Progress) -> LoadedScore:
     return LoadedScore(*open_score(path, progress))
 
 
-def align_recording(request: AlignmentRequest, progress: Progress) -> Alignment:
-    """Align a recording and an unfolded score, through all points placed by hand."""
+def align_recording(request: AlignmentRequest, progress: Progress) -> tuple[Alignment, PathChoices | None]:
+    """Align a recording and an unfolded score, through all points placed by hand, or as its repeats were played."""
     from scoresep.engines.alignment.align import align as align_engine
+    from scoresep.engines.alignment.align import align_as_played
     from scoresep.engines.alignment.options import AlignmentOptions
 
-    points = [
-        (request.unfolded.beat_to_quarter(p.measure_index, p.occurrence, p.beat), p.frame) for p in request.hand_points
-    ]
-    options = AlignmentOptions(fixed_points=tuple((q, f) for q, f in points if q is not None))
+    unfolded = request.unfolded
     with open_source(request.recording) as source:
-        return align_engine(source, request.unfolded, options, progress)
+        if request.open_choices is not None:
+            choices, alignment = align_as_played(source, unfolded, request.open_choices, AlignmentOptions(), progress)
+            return alignment, choices
+        points = [
+            (unfolded.beat_to_quarter(p.measure_index, p.occurrence, p.beat), p.frame) for p in request.hand_points
+        ]
+        options = AlignmentOptions(fixed_points=tuple((q, f) for q, f in points if q is not None))
+        return align_engine(source, unfolded, options, progress), None
 
 
 def segment_recording(request: SegmentationRequest, progress: Progress) -> tuple[Activity, ...]:
@@ -198,9 +205,12 @@ def segment_recording(request: SegmentationRequest, progress: Progress) -> tuple
 
 def align_and_segment(request: AlignmentRequest, absent_parts: frozenset[int], progress: Progress) -> AlignmentAnswer:
     """Align, and find who plays when by the alignment."""
-    alignment = align_recording(request, progress.part(0.0, 0.95))
-    to_segment = SegmentationRequest(request.recording, request.unfolded, alignment, absent_parts)
-    return AlignmentAnswer(alignment, segment_recording(to_segment, progress.part(0.95, 1.0)))
+    alignment, choices = align_recording(request, progress.part(0.0, 0.7))
+    unfolded = request.unfolded
+    if choices not in (None, request.open_choices):
+        unfolded = unfold(unfolded.score, performance_path(unfolded.score, choices)[0])
+    to_segment = SegmentationRequest(request.recording, unfolded, alignment, absent_parts)
+    return AlignmentAnswer(alignment, segment_recording(to_segment, progress.part(0.7, 1.0)), choices)
 
 
 def separate_recording(request: SeparationRequest, progress: Progress) -> SeparationAnswer:
@@ -252,7 +262,9 @@ def alignment_request(project: Project) -> AlignmentRequest:
         raise InputError("Open a recording first.")
     if project.unfolded is None:
         raise InputError("Open a score first.")
-    return AlignmentRequest(project.recording, project.unfolded, project.hand_points)
+    choices = project.path_choices
+    is_open = project.alignment is None and not project.hand_points and not choices.is_by_hand
+    return AlignmentRequest(project.recording, project.unfolded, project.hand_points, choices if is_open else None)
 
 
 def segmentation_request(project: Project) -> SegmentationRequest:
@@ -344,8 +356,13 @@ def check_recipe(recipe: Recipe) -> None:
 
 
 def align(project: Project, progress: Progress | None = None) -> Project:
-    """Return the project with its recording and score aligned, and the activities that follow."""
-    alignment = align_recording(alignment_request(project), progress or Progress())
+    """Return the project with its recording and score aligned, and the activities that follow.
+
+    Which repeats were played is found from the recording, unless a person has said so (`edits.choose_path`).
+    """
+    alignment, choices = align_recording(alignment_request(project), progress or Progress())
+    if choices is not None:
+        project = apply_change(project, edits.find_path(project, choices))
     return with_alignment(project, alignment)
 
 
@@ -385,8 +402,8 @@ def segment(project: Project, progress: Progress | None = None) -> Project:
     """Return the project with the activity of every part found; it is aligned first where it is not yet."""
     progress = progress or Progress()
     if project.alignment is None:
-        project = align(project, progress.part(0.0, 0.95))
-        progress = progress.part(0.95, 1.0)
+        project = align(project, progress.part(0.0, 0.7))
+        progress = progress.part(0.7, 1.0)
     activities = segment_recording(segmentation_request(project), progress)
     return apply_change(project, edits.set_activities(project, activities))
 

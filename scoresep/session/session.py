@@ -21,6 +21,7 @@ from scoresep.session import edits, exporting, pipeline, stem_folders
 from scoresep.session.exporting import ExportChoices
 from scoresep.session.jobs import JobRunner, Worker
 from scoresep.session.messages import LAST_TRY, Message
+from scoresep.session.played_path import played_otherwise
 from scoresep.session.project_store import ProjectStore, at_once
 from scoresep.session.settings import Settings, load_settings
 from scoresep.session.state import Changed, SessionState
@@ -215,15 +216,16 @@ class Session(SessionState):
         self._alignment_asked = request, self.project.alignment is None
 
         def got(answer: pipeline.AlignmentAnswer) -> None:
-            project = self.project
-            if project.alignment is not None:
+            project, choices = self.project, answer.choices
+            if project.alignment is None:
+                activities = answer.activities if edits.absent_parts(project) == absent else None
+                self.apply(edits.set_first_alignment(project, choices, answer.alignment, activities))
+                self._say_all("info", played_otherwise(self.project), "path")
+            elif choices in (None, project.path_choices):
                 self._proposed = answer, absent
                 self.apply(edits.propose_alignment(project, answer.alignment))
-            elif edits.absent_parts(project) == absent:
-                self.apply(edits.set_alignment(project, answer.alignment, answer.activities))
-            else:
-                activities = edits.derived_activities(project, answer.alignment)
-                self.apply(edits.set_alignment(project, answer.alignment, activities))
+            else:  # it got an alignment on the way, and its path is settled
+                self.start_alignment()
             self._say_all("warning", answer.alignment.warnings, "alignment")
 
         self.start_job("alignment", "Align", pipeline.align_and_segment, (request, absent), got)

@@ -24,8 +24,8 @@ from scoresep.session.sound import Sound
 # What is said of a matter is out of date as soon as its field of the project has another value.
 MATTERS_OF_FIELDS = {
     "recording": ("recording",),
-    "score": ("score",),
-    "path": ("score",),
+    "score": ("score", "path"),
+    "path": ("score", "path"),
     "alignment": ("alignment",),
     "pending_alignment": ("alignment",),
     "stem_set": ("separation", "stems"),

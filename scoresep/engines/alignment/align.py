@@ -16,10 +16,12 @@ from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.engines.alignment.presence import absent_notes
 from scoresep.engines.alignment.score_events import score_events
 from scoresep.engines.alignment.similarity import heard_vectors
+from scoresep.engines.alignment.structure import find_choices, has_choices
 from scoresep.engines.features import ONSET_SCALE, TONAL_SCALE, estimate_tuning_cents, pitch_spectra, reference_power
 from scoresep.errors import AlignmentError
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import SampleSource
+from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import frame_to_second, second_to_frame, seconds_to_frames
 from scoresep.model.timemap import TimeMap, rising_time_map
@@ -66,6 +68,46 @@ def align(source: SampleSource, unfolded: UnfoldedScore, options: AlignmentOptio
     AlignmentError
         If the score holds no notes or the recording no sound.
     """
+    return _aligned(source, unfolded, None, options, progress)[1]
+
+
+def align_as_played(
+    source: SampleSource, unfolded: UnfoldedScore, given: PathChoices, options: AlignmentOptions, progress: Progress
+) -> tuple[PathChoices, Alignment]:
+    """Find which repeats of a score were played, and where every note then lies in the recording.
+
+    Parameters
+    ----------
+    source : SampleSource
+    unfolded : UnfoldedScore
+        The score unfolded by `given`.
+    given : PathChoices
+        What is kept unless the recording clearly says otherwise.
+    options : AlignmentOptions
+        Without fixed points.
+    progress : Progress
+
+    Returns
+    -------
+    choices : PathChoices
+    alignment : Alignment
+        Of the score unfolded by `choices`.
+
+    Raises
+    ------
+    AlignmentError
+        If the score holds no notes or the recording no sound.
+    """
+    return _aligned(source, unfolded, given, options, progress)
+
+
+def _aligned(
+    source: SampleSource,
+    unfolded: UnfoldedScore,
+    given: PathChoices | None,
+    options: AlignmentOptions,
+    progress: Progress,
+) -> tuple[PathChoices, Alignment]:
     if not len(unfolded.notes):
         raise AlignmentError("The score holds no notes that could be aligned; choose another score.")
     progress.update(0.0, "Listening to the recording")
@@ -79,13 +121,20 @@ def align(source: SampleSource, unfolded: UnfoldedScore, options: AlignmentOptio
         highest = options.highest_transposition_semitones
         semitones, _ = find_transposition(search, highest)
     path = find_coarse_path(search, semitones, fixed_s, progress.part(0.5, 0.6))
+    choices = given or PathChoices()
+    if given is not None and has_choices(unfolded.score):
+        choices = find_choices(search, semitones, path, given, options)
+        if choices != given:
+            unfolded = unfold(unfolded.score, performance_path(unfolded.score, choices)[0])
+            events = score_events(unfolded, options)
+            path = find_coarse_path(replace(search, unfolded=unfolded, events=events), semitones, (), Progress())
     progress.update(0.6, "Finding every note")
     covered, event_s = first_moments(events, path, heard.duration_s)
     at = Situation(unfolded, events, covered, semitones, fixed_s, heard.duration_s)
     present, event_s, guess = event_moments(at, event_s, heard.tonal, heard.levels, progress.part(0.6, 1.0))
     event_s = event_s[present.start - covered.start : present.stop - covered.start]
     found = Found(event_s, guess, path.fit, tuning_cents)
-    return _result(source, replace(at, covered=present), found)
+    return choices, _result(source, replace(at, covered=present), found)
 
 
 def listen(source: SampleSource, tuning_cents: float, progress: Progress) -> Heard:

@@ -25,6 +25,8 @@ ADVANCE_COST_S = (0.03, 0.0, 0.02, 0.06, 0.10)
 INNER_END_COST_S = 2.0
 # Loud frames that no part of the score explains count as much against a path as a mismatch of this size.
 UNEXPLAINED = 0.03
+# The same where ways of unfolding the score are compared.
+LEFT_OUT_COST_S = 3.0
 MOST_CELLS = 40_000_000
 MOST_CELLS_TRANSPOSING = 1_000_000
 
@@ -60,11 +62,16 @@ class _Grid:
     cell_quarter: NDArray[np.float64]  # start of each cell and the end of the last
     frame_s: float
     allowed: NDArray[np.int64]  # (frames, 2): first and one after the last cell a frame may lie in
+    usual: NDArray[np.float32] | None = None  # what matches are compared with, in place of the mean of all cells
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return how much for or against each cell the frames [start, stop) speak, in seconds of a certain match."""
         match = self.heard[start:stop] @ self.expected.T
-        evidence = (match - match.mean(axis=1, keepdims=True) - np.float32(MARGIN)) * np.float32(self.frame_s)
+        if self.usual is None:
+            usual = match.mean(axis=1, keepdims=True)
+        else:
+            usual = self.heard[start:stop] @ self.usual[:, None]
+        evidence = (match - usual - np.float32(MARGIN)) * np.float32(self.frame_s)
         cells = np.arange(match.shape[1])
         low, high = self.allowed[start:stop, :1], self.allowed[start:stop, 1:]
         if (low > 0).any() or (high < len(cells)).any():
@@ -124,6 +131,76 @@ def find_coarse_path(
     return _walk_back(grid, *_walk(grid, progress))
 
 
+def path_value(search: Search, semitones: int, pace: float, usual: NDArray[np.float32], factor: int) -> float:
+    """Return how well a score explains a recording, so that ways of unfolding one score can be compared.
+
+    What is heard and not explained counts against it, and so does what is in the score and must be hurried through or
+    left out. A measure is divided alike wherever it stands, so that what two ways have in common counts the same.
+
+    Parameters
+    ----------
+    search : Search
+    semitones : int
+        How far the recording sounds above the score.
+    pace : float
+        Nominal seconds of the score in a second of the recording.
+    usual : ndarray [shape=(bins + 1,)], float32
+        What matches are compared with; the same for all ways.
+    factor : int
+        Number of frames of `search.heard` that are taken together; the same for all ways.
+
+    Returns
+    -------
+    value : float
+        In seconds of a certain match.
+    """
+    frame_s = factor / search.scale.frame_rate_hz
+    starts = search.unfolded.step_start_quarter
+    steps_s = np.diff(np.interp(starts, search.events.borders_quarter, search.events.nominal_s))
+    counts = np.maximum(np.rint(steps_s / (frame_s * pace)).astype(np.int64), 1)
+    counts[np.diff(starts) <= 0] = 0
+    first_cell = np.concatenate([[0], np.cumsum(counts)])
+    cell_quarter = np.interp(np.arange(first_cell[-1] + 1), first_cell, starts)
+    profiles = harmonic_profiles(search.scale, semitones)
+    expected = expected_vectors(expected_spectra(search.unfolded, cell_quarter, profiles))
+    heard = averaged(search.heard, factor)
+    grid = _Grid(heard, expected, cell_quarter, frame_s, _allowed(len(heard), cell_quarter, frame_s, ()), usual)
+    return _value(grid)
+
+
+def _value(grid: _Grid) -> float:
+    """Return the value of the best path, as `_walk` does, with what is left out of the score at either end dearer."""
+    frames, cells = len(grid.heard), len(grid.expected)
+    start, end = np.full(cells, -LEFT_OUT_COST_S, np.float32), np.full(cells, -LEFT_OUT_COST_S, np.float32)
+    start[0] = end[-1] = 0
+    outside = np.concatenate([[0.0], np.cumsum(_unexplained(grid))])
+    value, best = np.full(cells, -1e9, np.float32), -np.inf
+    block = max(1, 4_000_000 // cells)
+    for first in range(0, frames, block):
+        for frame, row in enumerate(grid.rows(first, min(first + block, frames)), first):
+            before, value = value, np.maximum(value - np.float32(ADVANCE_COST_S[0]), start + np.float32(outside[frame]))
+            for k, cost in enumerate(ADVANCE_COST_S[1:], 1):
+                np.maximum(value[k:], before[:-k] - np.float32(cost), out=value[k:])
+            value += row
+            best = max(best, float((value + end).max()) + outside[-1] - outside[frame + 1])
+    return float(best)
+
+
+def usual_vector(search: Search, semitones: int) -> NDArray[np.float32]:
+    """Return the mean of what is expected over a score, shape (bins + 1,)."""
+    return np.asarray(_cells(search, semitones, 0.5)[1].mean(axis=0), np.float32)
+
+
+def _cells(search: Search, semitones: int, cell_s: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Divide the score evenly in nominal time; return the borders of the cells and what is expected in each."""
+    events = search.events
+    first_s, last_s = float(events.nominal_s[0]), float(events.nominal_s[-1])
+    cells = max(int(np.ceil((last_s - first_s) / cell_s)), 2)
+    cell_quarter = np.interp(np.linspace(first_s, last_s, cells + 1), events.nominal_s, events.borders_quarter)
+    profiles = harmonic_profiles(search.scale, semitones)
+    return cell_quarter, expected_vectors(expected_spectra(search.unfolded, cell_quarter, profiles))
+
+
 def _grid(search: Search, semitones: int, fixed_points_s: tuple[tuple[float, float], ...], most_cells: int) -> _Grid:
     events, scale = search.events, search.scale
     first_s, last_s = float(events.nominal_s[0]), float(events.nominal_s[-1])
@@ -131,9 +208,7 @@ def _grid(search: Search, semitones: int, fixed_points_s: tuple[tuple[float, flo
     while (len(search.heard) / factor) * ((last_s - first_s) * scale.frame_rate_hz / factor) > most_cells:
         factor *= 2
     frame_s = factor / scale.frame_rate_hz
-    cells = max(int(np.ceil((last_s - first_s) / frame_s)), 2)
-    cell_quarter = np.interp(np.linspace(first_s, last_s, cells + 1), events.nominal_s, events.borders_quarter)
-    expected = expected_vectors(expected_spectra(search.unfolded, cell_quarter, harmonic_profiles(scale, semitones)))
+    cell_quarter, expected = _cells(search, semitones, frame_s)
     coarse = averaged(search.heard, factor)
     return _Grid(coarse, expected, cell_quarter, frame_s, _allowed(len(coarse), cell_quarter, frame_s, fixed_points_s))
 
