@@ -11,7 +11,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ScoreSep with the arguments of a command line and return its exit code."""
     try:
         from scoresep.cli import run
-        from scoresep.cli.stopping import end_undisturbed
     except KeyboardInterrupt:  # nothing has begun
         print("scoresep: Cancelled.", file=sys.stderr)
         return 130
@@ -19,9 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     multiprocessing.freeze_support()
     if arguments is not None:
         return run(list(arguments), _open_window)
-    exit_code = run(sys.argv[1:], _open_window)
-    end_undisturbed()
-    return exit_code
+    return run(sys.argv[1:], _open_window, ends_program=True)
 
 
 def _open_window(files: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ OpenWindow = Callable[[Sequence[str]], int]
 _log = logging.getLogger(__name__)
 
 
-def run(arguments: Sequence[str], open_window: OpenWindow) -> int:
+def run(arguments: Sequence[str], open_window: OpenWindow, ends_program: bool = False) -> int:
     """Do what the command line says.
 
     Parameters
@@ -33,6 +33,8 @@ def run(arguments: Sequence[str], open_window: OpenWindow) -> int:
         Without the program's name.
     open_window : callable taking files, returning an exit code
         Opens the application on a project, or on a recording and its score.
+    ends_program : bool
+        Whether nothing follows, so that signals have nothing to stop any more.
 
     Returns
     -------
@@ -44,8 +46,8 @@ def run(arguments: Sequence[str], open_window: OpenWindow) -> int:
         Wrong usage (2), or the help was asked for (0).
     """
     with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(stoppable(ends_program))
         stack.enter_context(own_streams())
-        stop = stack.enter_context(stoppable())
         terminal = Terminal("--quiet" in arguments, "--json" in arguments, lambda: stop.is_asked)
         stack.callback(terminal.clear)
 
@@ -76,7 +78,10 @@ def _ended(work: Callable[[], int], terminal: Terminal, stop: Stop) -> int:
     """Do the work, and turn whatever ends it early into one sentence and an exit code."""
     failure: ScoreSepError
     try:
-        return work()
+        try:
+            return work()
+        finally:
+            stop.is_over = True
     except KeyboardInterrupt:
         failure = Cancelled()
     except BrokenPipeError:  # whoever read the standard output has seen enough

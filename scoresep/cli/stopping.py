@@ -14,9 +14,17 @@ SIGNAL_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # SIGHUP: the termin
 
 @dataclass
 class Stop:
-    """Whether the person has asked the work to stop."""
+    """Whether the person has asked the work to stop.
+
+    Attributes
+    ----------
+    is_asked : bool
+    is_over : bool
+        All is done but for a last sentence; no signal may change how it ends any more.
+    """
 
     is_asked: bool = False
+    is_over: bool = False
 
     def ask(self, number: int, frame: FrameType | None) -> None:
         """Stop at once, by `KeyboardInterrupt`.
@@ -24,14 +32,20 @@ class Stop:
         Only the first time: what is being cleaned up must not be broken off. A library that swallows the interruption
         does not save the work from ending, since its progress asks for `is_asked`.
         """
-        if not self.is_asked:
+        if not self.is_asked and not self.is_over:
             self.is_asked = True
             raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def stoppable() -> Iterator[Stop]:
-    """Let all signals that ask for an end do the same while a command runs; what was ignored (nohup) stays ignored."""
+def stoppable(ends_program: bool) -> Iterator[Stop]:
+    """Let all signals that ask for an end do the same while a command runs; what was ignored (nohup) stays ignored.
+
+    Parameters
+    ----------
+    ends_program : bool
+        Whether nothing follows, so that signals are ignored from then on.
+    """
     stop = Stop()
     former = {n: h for n in _numbers() if (h := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
     for number in former:
@@ -40,13 +54,7 @@ def stoppable() -> Iterator[Stop]:
         yield stop
     finally:
         for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-def end_undisturbed() -> None:
-    """Let no signal change the exit code any more, now that all is done and the program only ends."""
-    for number in _numbers():
-        signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, signal.SIG_IGN if ends_program and stop.is_over else handler)
 
 
 def _numbers() -> tuple[signal.Signals, ...]:

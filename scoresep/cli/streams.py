@@ -58,6 +58,12 @@ def _let_go(stream: TextIO | None) -> None:
         drop(stream)
 
 
+def _note_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Log an error that could not be raised, such as an interruption while a library in C calls back."""
+    _log.info("ignored in %r", unraisable.object, exc_info=unraisable.exc_value)
+
+
+_log = logging.getLogger(__name__)
 _NOBODY = logging.NullHandler()  # without any handler, logging prints to the error stream
 
 
@@ -93,9 +99,11 @@ def _error_stream_apart() -> Iterator[None]:
     sys.stderr = open(  # noqa: SIM115 (closed below)
         ours, "w", encoding=former.encoding, errors="backslashreplace", buffering=1, closefd=False
     )
+    sys.unraisablehook = _note_unraisable
     try:
         yield
     finally:
+        sys.unraisablehook = sys.__unraisablehook__
         with contextlib.suppress(OSError):
             sys.stderr.close()
         sys.stderr = former
