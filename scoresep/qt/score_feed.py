@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from scoresep.files.engraving import EngravingRequest, engrave_score
 from scoresep.model.engraving import Engraving
 from scoresep.playback.mixing import TrackKey, stereo_gains
 from scoresep.qt.score_view.score_strip import ScoreStrip
@@ -50,6 +49,7 @@ class ScoreFeed:
         score_file = self._session.project.score_file
         if score_file is None:
             return
+        from scoresep.files.engraving import EngravingRequest, engrave_score  # the window opens without it
 
         def got(engraving: Engraving) -> None:
             self._awaits = False
