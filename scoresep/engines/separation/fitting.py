@@ -105,7 +105,9 @@ def collect(dictionary: Dictionary, block: Block, spectra: Tensor, seen: Seen) -
     dictionary.observe(seen, block.rows, block.loudness, torch.stack(ratio))
 
 
-def learn(source: SampleSource, dictionary: Dictionary, block_windows: int, progress: Progress) -> None:
+def learn(
+    source: SampleSource, dictionary: Dictionary, block_windows: int, progress: Progress
+) -> list[tuple[int, int, Block]]:
     """Learn the dictionary from a recording, or from even parts of a long one.
 
     Parameters
@@ -115,6 +117,11 @@ def learn(source: SampleSource, dictionary: Dictionary, block_windows: int, prog
         Changed in place.
     block_windows : int
     progress : Progress
+
+    Returns
+    -------
+    heard : list of (int, int, Block)
+        The first window, the window after the last, and the fit of what was learned from.
     """
     settings = dictionary.settings
     ranges = learning_ranges(dictionary, block_windows)
@@ -135,6 +142,7 @@ def learn(source: SampleSource, dictionary: Dictionary, block_windows: int, prog
         if turn >= FIXED_ROUNDS:
             ease = turn / max(settings.learn_iterations - 1, 1)
             dictionary.learn(seen, settings.sharing_first ** (1 - ease) * settings.sharing**ease)
+    return [(first, last, block) for (first, last), block in zip(ranges, blocks, strict=True)]
 
 
 def learning_ranges(dictionary: Dictionary, block_windows: int) -> list[tuple[int, int]]:

@@ -1,6 +1,7 @@
 """From loudnesses to stems: how much of every bin of the recording belongs to which stem.
 
 Every channel has its own Wiener mask, from the model's magnitudes and the gains of the stems in that channel.
+What hears two channels at once is in `spatial`.
 """
 
 from __future__ import annotations

@@ -19,11 +19,12 @@ import torch
 
 from scoresep.engines.separation.devices import choose_device, free_bytes, is_out_of_memory, release_memory
 from scoresep.engines.separation.dictionary import Dictionary, Rows
-from scoresep.engines.separation.fitting import active_spectra, fit_loudness, learn, make_block
+from scoresep.engines.separation.fitting import Block, active_spectra, fit_loudness, learn, make_block
 from scoresep.engines.separation.grid import OverlapAdd, make_grid, read_spectra
-from scoresep.engines.separation.masks import masked
+from scoresep.engines.separation.masks import masked, stem_powers
 from scoresep.engines.separation.protocol import SeparationOptions, SeparationReport, StemSink
 from scoresep.engines.separation.settings import NmfSettings, settings_for
+from scoresep.engines.separation.spatial import Covariances, CovarianceSum, filtered
 from scoresep.errors import OutOfMemoryError
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import SampleSource
@@ -61,6 +62,25 @@ class _Place:
             ) from error
 
 
+@dataclass(frozen=True)
+class _Learned:
+    """What was learned of a recording: how its parts sound and, in stereo, where they stand."""
+
+    dictionary: Dictionary
+    covariances: Covariances | None
+
+    def on(self, device: torch.device) -> _Learned:
+        """Return the same on another device."""
+        return _Learned(self.dictionary.on(device), self.covariances.to(device) if self.covariances else None)
+
+    def stems(self, block: Block, spectra: torch.Tensor, progress: Progress) -> torch.Tensor:
+        """Divide the spectra of a block among the stems, shape (stems, channels, windows, bins)."""
+        if self.covariances is None:
+            return masked(self.dictionary, block, spectra, progress.check)
+        powers = stem_powers(self.dictionary, block, self.dictionary.settings.mask_exponent)
+        return filtered(powers, spectra, self.covariances, progress.check)
+
+
 class NmfSeparator:
     """Score-informed NMF.
 
@@ -88,58 +108,71 @@ class NmfSeparator:
         device = choose_device(options.device)
         place = _Place(device, settings.block_windows or suitable_block_windows(source, notes, settings, device), [])
         with torch.inference_mode():
-            dictionary = self._learn(source, notes, settings, place, progress.part(0.0, LEARNING_SHARE))
-            self._write(source, dictionary, place, sink, progress.part(LEARNING_SHARE, 1.0))
+            learned = _learn(source, notes, settings, place, progress.part(0.0, LEARNING_SHARE))
+            _write(source, learned, place, sink, progress.part(LEARNING_SHARE, 1.0))
         return SeparationReport(self.name, place.device.type, tuple(place.warnings))
 
-    @staticmethod
-    def _learn(
-        source: SampleSource, notes: SoundingNotes, settings: NmfSettings, place: _Place, progress: Progress
-    ) -> Dictionary:
-        grid = make_grid(source.frames, source.sample_rate, settings.window_s)
-        rows = Rows(notes, grid, settings)
-        while True:
-            try:
-                dictionary = Dictionary(rows, grid, source.channels, settings, place.device)
-                learn(source, dictionary, place.block_windows, progress)
-                return dictionary
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                place.retreat(error)
 
-    @staticmethod
-    def _write(source: SampleSource, dictionary: Dictionary, place: _Place, sink: StemSink, progress: Progress) -> None:
-        grid = dictionary.grid
-        adder = OverlapAdd(grid, dictionary.rows.stem_count, source.channels, place.device)
-        first = written = 0
-        while first < grid.windows:
-            progress.update(first / grid.windows, "Writing the stems")
-            last = min(first + place.block_windows, grid.windows)
-            try:
-                stems = adder.add(_block_stems(source, dictionary, first, last, progress))
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                place.retreat(error)
-                dictionary = dictionary.on(place.device)
-                adder.move_to(place.device)
-                continue
-            count = stems.shape[2]
-            residual = source.read(written, written + count) - stems.sum(0, dtype=np.float32)
-            sink.write(np.concatenate([stems, residual[None]]))
-            first, written = last, written + count
+def _learn(
+    source: SampleSource, notes: SoundingNotes, settings: NmfSettings, place: _Place, progress: Progress
+) -> _Learned:
+    grid = make_grid(source.frames, source.sample_rate, settings.window_s)
+    rows = Rows(notes, grid, settings)
+    while True:
+        try:
+            dictionary = Dictionary(rows, grid, source.channels, settings, place.device)
+            heard = learn(source, dictionary, place.block_windows, progress.part(0.0, 0.8))
+            return _Learned(dictionary, _locate(source, dictionary, heard, progress.part(0.8, 1.0)))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            place.retreat(error)
 
 
-def _block_stems(
-    source: SampleSource, dictionary: Dictionary, first: int, last: int, progress: Progress
-) -> torch.Tensor:
+def _locate(
+    source: SampleSource, dictionary: Dictionary, heard: list[tuple[int, int, Block]], progress: Progress
+) -> Covariances | None:
+    """Find out where the stems of a stereo recording stand; None for other numbers of channels."""
+    if source.channels != 2 or dictionary.rows.stem_count == 0:
+        return None
+    total = CovarianceSum(dictionary.rows.stem_count, dictionary.grid.bins, dictionary.device)
+    for i, (first, last, block) in enumerate(heard):
+        progress.update(i / len(heard), "Finding where the parts stand")
+        spectra = read_spectra(source, dictionary.grid, first, last, dictionary.device)
+        total.add(masked(dictionary, block, spectra, progress.check))
+    return total.covariances()
+
+
+def _write(source: SampleSource, learned: _Learned, place: _Place, sink: StemSink, progress: Progress) -> None:
+    grid = learned.dictionary.grid
+    learned = learned.on(place.device)
+    adder = OverlapAdd(grid, learned.dictionary.rows.stem_count, source.channels, place.device)
+    first = written = 0
+    while first < grid.windows:
+        progress.update(first / grid.windows, "Writing the stems")
+        last = min(first + place.block_windows, grid.windows)
+        try:
+            stems = adder.add(_block_stems(source, learned, first, last, progress))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            place.retreat(error)
+            learned = learned.on(place.device)
+            adder.move_to(place.device)
+            continue
+        count = stems.shape[2]
+        residual = source.read(written, written + count) - stems.sum(0, dtype=np.float32)
+        sink.write(np.concatenate([stems, residual[None]]))
+        first, written = last, written + count
+
+
+def _block_stems(source: SampleSource, learned: _Learned, first: int, last: int, progress: Progress) -> torch.Tensor:
     """Return the spectra of all stems in the windows [first, last)."""
+    dictionary = learned.dictionary
     spectra = read_spectra(source, dictionary.grid, first, last, dictionary.device)
     block = make_block(dictionary, spectra, first)
-    active = active_spectra(dictionary, block.rows)
-    fit_loudness(block, active, dictionary.settings.solve_iterations, progress.check)
-    return masked(dictionary, block, spectra, progress.check)
+    fit_loudness(block, active_spectra(dictionary, block.rows), dictionary.settings.solve_iterations, progress.check)
+    return learned.stems(block, spectra, progress)
 
 
 def suitable_block_windows(
