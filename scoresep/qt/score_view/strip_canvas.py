@@ -14,6 +14,7 @@ from scoresep.model.project import PartSettings
 from scoresep.model.score import UnfoldedScore
 from scoresep.qt.score_view.marks import Marker, Marks, bar_rect, part_colors
 from scoresep.qt.score_view.placement import Mode, Placement, engraving_width, placed
+from scoresep.qt.score_view.scroll_target import scroll_target
 from scoresep.qt.score_view.sounding import SoundingScore
 from scoresep.qt.score_view.system_drawing import Drawings, Look
 from scoresep.qt.timeline.theme import Theme, translucent
@@ -291,7 +292,9 @@ class StripCanvas(QAbstractScrollArea):
         if placement is None or place is None or monotonic() < self._left_alone_until_s:
             return
         bar = self._bar()
-        target = self._target(placement, place[0], bar_rect(placement, *place))
+        size = self.viewport().size()
+        room = size.width() if self._mode is Mode.LINE else size.height()
+        target = scroll_target(placement, place[0], bar_rect(placement, *place), bar.value(), room)
         if target is None:
             return
         target = min(max(target, 0), bar.maximum())
@@ -303,23 +306,6 @@ class StripCanvas(QAbstractScrollArea):
             self._glide.setStartValue(bar.value())
             self._glide.setEndValue(target)
             self._glide.start()
-
-    def _target(self, placement: Placement, system: int, box: QRectF) -> int | None:
-        """Return where to scroll so that a bar is in view with what follows it; None where it is already."""
-        at = self._bar().value()
-        if self._mode is Mode.LINE:
-            room = self.viewport().width()
-            if at <= box.left() and box.right() <= at + room:
-                return None
-            return round(box.left() - min(0.12 * room, max(room - box.width(), 0) / 2))
-        room = self.viewport().height()
-        top, height = placement.top[system], placement.heights[system]
-        shows_next = system + 1 >= len(placement.top) or top + height + 0.5 * placement.heights[system + 1] <= at + room
-        if at <= top and top + height <= at + room and (shows_next or top - at < 0.3 * room):
-            return None
-        if height > room and at <= top + height - room / 2 and at >= top - room / 4:
-            return None  # higher than the strip: where the person has scrolled it to, within it, is left alone
-        return round(top)
 
     # -------------------------------------------------------------------------------------------------- painting
 
