@@ -8,10 +8,11 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
 
+from scoresep.qt.timeline.curve_item import TempoItem
 from scoresep.qt.timeline.lane import Hit, Lane, PlacedLane
 from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.point_item import paint_points
+from scoresep.qt.timeline.point_item import PointsRoom, paint_points
 from scoresep.qt.timeline.points import PointsShown
 from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.theme import translucent
@@ -64,10 +65,17 @@ def paint_overlay(ctx: PaintContext, state: OverlayState) -> None:
     _paint_loop(ctx, state)
     _paint_touched(ctx, state)
     if state.layout is not None and state.layout.is_aligned:
-        paint_points(ctx, state.layout, state.points, state.ruler_height, state.height)
+        room = PointsRoom(state.ruler_height, state.height, not _shows_tempo(state))
+        paint_points(ctx, state.layout, state.points, room)
     _paint_notices(ctx, state)
     _paint_playhead(ctx, state)
     painter.restore()
+
+
+def _shows_tempo(state: OverlayState) -> bool:
+    """Whether the lane of the tempo is in sight."""
+    tops = [p.top + state.lanes_offset for p in state.placed if isinstance(p.lane, TempoItem)]
+    return any(state.ruler_height <= top < state.height - 20 for top in tops)
 
 
 def _paint_pinned(ctx: PaintContext, state: OverlayState) -> None:

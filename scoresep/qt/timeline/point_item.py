@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
 
@@ -17,7 +19,16 @@ RADIUS_PX = 4.0
 CURVE_PX = 52.0
 
 
-def paint_points(ctx: PaintContext, layout: ScoreLayout, shown: PointsShown, top: float, bottom: float) -> None:
+@dataclass(frozen=True)
+class PointsRoom:
+    """Top and bottom of the lanes, and whether a drag shows the tempo over the lowest of them."""
+
+    top: float
+    bottom: float
+    shows_tempo: bool
+
+
+def paint_points(ctx: PaintContext, layout: ScoreLayout, shown: PointsShown, room: PointsRoom) -> None:
     """Paint the points at the lower edge of the bars' row, and what is selected or dragged through all lanes.
 
     Parameters
@@ -25,10 +36,9 @@ def paint_points(ctx: PaintContext, layout: ScoreLayout, shown: PointsShown, top
     ctx : PaintContext
     layout : ScoreLayout
     shown : PointsShown
-    top, bottom : float
-        Of the lanes.
+    room : PointsRoom
     """
-    painter = ctx.painter
+    painter, top, bottom = ctx.painter, room.top, room.bottom
     handles = handles_in(layout, ctx.axis, shown.is_correcting)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     for handle in sorted(handles, key=lambda h: h.is_by_hand):
@@ -43,7 +53,7 @@ def paint_points(ctx: PaintContext, layout: ScoreLayout, shown: PointsShown, top
         _paint_diamond(ctx, Handle(shown.selected_quarter, frame, _is_by_hand(layout, shown.selected_quarter)), True)
         ctx.vertical(ctx.x(frame), top, bottom, translucent(ctx.theme.accent, 0.9))
     if shown.dragged is not None:
-        _paint_dragged(ctx, layout, shown.dragged, top, bottom)
+        _paint_dragged(ctx, layout, shown.dragged, room)
 
 
 def _is_at(quarter: float, other: float | None) -> bool:
@@ -67,21 +77,23 @@ def _paint_diamond(ctx: PaintContext, handle: Handle, is_selected: bool) -> None
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
 
-def _paint_dragged(ctx: PaintContext, layout: ScoreLayout, dragged: Dragged, top: float, bottom: float) -> None:
+def _paint_dragged(ctx: PaintContext, layout: ScoreLayout, dragged: Dragged, room: PointsRoom) -> None:
     """Paint where a position was, where it would be, and the tempo before and after."""
-    theme, painter = ctx.theme, ctx.painter
+    theme, painter, top, bottom = ctx.theme, ctx.painter, room.top, room.bottom
     ctx.vertical(ctx.x(dragged.present.grid.time_map.quarter_to_frame(dragged.quarter)), top, bottom, theme.faint_text)
     x = ctx.x(dragged.frame)
     painter.fillRect(QRectF(x - ctx.hair / 2, 0, 2 * ctx.hair, bottom), theme.accent)
     _paint_diamond(ctx, Handle(dragged.quarter, dragged.frame, True), True)
+    _paint_words(ctx, dragged, x, top)
+    if not room.shows_tempo:
+        return
     before, after = tempo_curve(dragged.present, ctx.axis), tempo_curve(layout, ctx.axis)
     limits = TempoCurve.common_limits(before, after)
     band = QRectF(ctx.left, bottom - CURVE_PX, ctx.clip_right - ctx.left, CURVE_PX)
-    painter.fillRect(band, translucent(theme.ground, 0.86))
+    painter.fillRect(band, theme.ground)
     ctx.horizontal(band.top(), band.left(), band.right(), theme.border)
     paint_tempo(ctx, before, limits, band, theme.faint_text)
     paint_tempo(ctx, after, limits, band, theme.accent, width=2.0)
-    _paint_words(ctx, dragged, x, top)
 
 
 def _paint_words(ctx: PaintContext, dragged: Dragged, x: float, top: float) -> None:
