@@ -69,7 +69,7 @@ CASES = {
     "late_early_mixed": Case("bach/bwv347", MIXED, 76, late=0.4, early=0.4, block_bars=2),
     "late_early_strings": Case("haydn/opus74no1/movement3", STRINGS, 60, late=0.4, early=0.3),
     "missing_brass": Case("bach/bwv86.6", BRASS, 76, missing=(2,)),
-    "missing_voices": Case("monteverdi/madrigal.4.3", VOICES, 90, missing=(3,)),
+    "missing_voices": Case("palestrina/kyrie_2", VOICES, 90, missing=(1,)),
     "missing_strings": Case("haydn/opus74no1/movement3", STRINGS, 60, missing=(0,)),
     "all_winds": Case("bach/bwv40.8", WINDS, 72, left_out=0.1, held=0.4, late=0.3, early=0.2, block_bars=2),
     "all_strings": Case("beethoven/opus18no4", STRINGS, 120, left_out=0.1, held=0.4, late=0.3, early=0.2),

@@ -25,7 +25,7 @@ BEFORE_S, SETTLED_S = 0.12, 0.4
 # How unlikely it is that a note is held on, for every second; and that it is let go early.
 HELD_PER_S, EARLY_PER_S = 1.5, 4.0
 # An entry is only believed to be where the aligner has not put it when it is so far off and so much likelier.
-DISPLACED_S, DISPLACED_GAIN = 0.25, 10.0
+DISPLACED_S, DISPLACED_GAIN = 0.3, 8.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,11 +105,9 @@ class Listener:
                 distinctness[rows, part] = self._distinctness(part, rows, float(usual[part]))
         return Evidence(level.astype(np.float32), need, distinctness, expected)
 
-    def tone_level_db(self, part: int, pitch_midi: int, first: int, last: int) -> NDArray[np.float64]:
-        """Return the level of one tone of a part in frames [first, last); very low where it is not sought."""
-        table = self._table
-        kind = np.flatnonzero((table.part_index == part) & (table.pitch_midi == pitch_midi))
-        gains = np.where(np.isin(table.kind[first:last], kind), self._gains[first:last], 0).sum(axis=1)
+    def part_level_db(self, part: int, first: int, last: int) -> NDArray[np.float64]:
+        """Return the level of a part in frames [first, last); very low where it is not sought."""
+        gains = np.where(self._own[part][first:last], self._gains[first:last], 0).sum(axis=1)
         return np.asarray(20 * np.log10(np.maximum(gains, 1e-4)), np.float64)
 
     def _need(self, part: int, rows: NDArray[np.int64], least: float) -> NDArray[np.float32]:

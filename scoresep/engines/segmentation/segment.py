@@ -25,7 +25,7 @@ from scoresep.model.timebase import second_to_frame, seconds_to_frames
 from scoresep.progress import Progress
 
 DEFAULT_OPTIONS = SegmentationOptions()
-PASSES = 3
+PASSES = 2
 # So far around its place in the score, or in what was found of sets, an edge is looked for.
 NEAR_S = 0.25
 # Below this, score and recording do not belong together well enough for the score to tell where to listen.
@@ -78,6 +78,8 @@ def segment(
         surely = decided.probability
     progress.update(0.95)
     is_played = _without_short_gaps(tones, _is_played(tones, decided.is_sounding), options.shortest_left_out_s)
+    # What the aligner has not found is not claimed either.
+    is_played &= tones.is_heard
     start, end = _edges(tones, is_played, decided.is_sounding, listener, evidence.distinctness)
     unpitched = set(np.unique(unfolded.notes.part_index).tolist()) - set(np.unique(tones.part_index).tolist())
     activities = []
@@ -171,6 +173,6 @@ def _tone(tones: ExpectedTones, index: int, listener: Listener, distinctness: ND
     rate = EVIDENCE_SCALE.frame_rate_hz
     first = max(int(tones.first_s[index] * rate) - 10, 0)
     last = max(int(tones.last_s[index] * rate) + 40, first + 1)
-    level = listener.tone_level_db(part, pitch, first, last)
+    level = listener.part_level_db(part, first, last)
     certainty = distinctness[first : first + len(level), part].astype(np.float64)
     return Tone(level, certainty, first, float(tones.onset_s[index]), float(tones.offset_s[index]), pitch)
