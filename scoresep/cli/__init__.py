@@ -62,6 +62,8 @@ def run(arguments: Sequence[str], open_window: OpenWindow, ends_program: bool = 
             options = make_parser().parse_args(arguments)
         except UsageError as error:
             raise SystemExit(terminal.fail(error)) from error
+        except KeyboardInterrupt:
+            return terminal.fail(Cancelled())
         return _ended(lambda: _do(options, terminal, open_after_all), terminal, stop)
 
 

@@ -12,6 +12,10 @@ from types import FrameType
 SIGNAL_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # SIGHUP: the terminal was closed; SIGBREAK: Windows
 
 
+class Interruption(KeyboardInterrupt):
+    """What a signal raises. Python ends a program by SIGINT where its own class has passed through code in C."""
+
+
 @dataclass
 class Stop:
     """Whether the person has asked the work to stop.
@@ -27,14 +31,14 @@ class Stop:
     is_over: bool = False
 
     def ask(self, number: int, frame: FrameType | None) -> None:
-        """Stop at once, by `KeyboardInterrupt`.
+        """Stop at once, by `Interruption`.
 
         Only the first time: what is being cleaned up must not be broken off. A library that swallows the interruption
         does not save the work from ending, since its progress asks for `is_asked`.
         """
         if not self.is_asked and not self.is_over:
             self.is_asked = True
-            raise KeyboardInterrupt
+            raise Interruption
 
 
 @contextlib.contextmanager
