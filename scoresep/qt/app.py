@@ -7,14 +7,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from logging.handlers import RotatingFileHandler
 from types import TracebackType
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication
 
-from scoresep.files.cache import state_folder
+from scoresep.files.log_file import keep_log
 from scoresep.playback.player import Player
 from scoresep.qt.icons import draw_app_icon
 from scoresep.qt.main_window import MainWindow
@@ -53,20 +52,6 @@ def run_window(paths: Sequence[str] = ()) -> int:
     window.show()
     QTimer.singleShot(0, window, lambda: window.documents.begin(list(paths)))
     return application.exec()
-
-
-def keep_log() -> None:
-    """Write what the program notes for itself to a file of limited size; without a place for it there is no log."""
-    try:
-        folder = state_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(folder / "scoresep.log", maxBytes=1_000_000, backupCount=1, encoding="utf-8")
-    except OSError:
-        return
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger("scoresep")
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
 
 
 def app_icon() -> QIcon:
