@@ -122,9 +122,9 @@ class Commands(QObject):
             "part_menu": parts.open_menu,
             "reset_mixer": parts.reset,
             "align": lambda: attempt(self._session.start_alignment),
-            "accept": lambda: self._edit(edits.accept_alignment),
+            "accept": lambda: attempt(self._session.accept_alignment),
             "reject": lambda: self._edit(edits.reject_alignment),
-            "segment": self.segment,
+            "segment": lambda: attempt(self._session.start_segmentation),
             "separate": self.separate,
             "aligns_on_open": lambda: self._set_settings(aligns_on_open=self.actions["aligns_on_open"].isChecked()),
             "cancel": self._session.cancel,
@@ -230,12 +230,6 @@ class Commands(QObject):
         project = self._session.project
         if project.path != before and project.recording is not None and self._session.settings.aligns_on_open:
             self._stage.bridge.attempt(self._session.start_alignment)
-
-    def segment(self) -> None:
-        """Find again which parts sound when."""
-        alignment = self._session.project.alignment
-        if alignment is not None:
-            self._edit(lambda p: edits.set_activities(p, edits.derived_activities(p, alignment)))
 
     def separate(self) -> None:
         """Ask how to separate, and do it."""
