@@ -21,6 +21,7 @@ from scoresep.engines.separation.templates import Atoms, band_bumps, make_atoms,
 from scoresep.model.alignment import SoundingNotes
 
 TINY = 1e-9
+PITCHES_AT_ONCE = 256  # so that tables of many parts stay small
 
 
 class Rows:
@@ -82,24 +83,21 @@ class Rows:
 
 @dataclass
 class Seen:
-    """What was seen of the dictionary's parameters: `heard` over `exposure` is the step of a multiplicative update.
+    """What was seen of the dictionary.
 
     Attributes
     ----------
-    partials_heard, partials_exposure : Tensor [shape=(pitches, partials)], float32
-    bands_heard, bands_exposure : Tensor [shape=(2 * stems, bands)], float32
+    heard : Tensor [shape=(rows, axis)], float32
+        Sum over channels and windows of gain times loudness times recording / model.
+    loudness : Tensor [shape=(rows,)], float32
+        Sum over windows.
     gains_heard : Tensor [shape=(stems, channels, bands)], float32
-    loudness : float
-        Sum of all loudnesses in all channels and windows.
     windows : int
     """
 
-    partials_heard: Tensor
-    partials_exposure: Tensor
-    bands_heard: Tensor
-    bands_exposure: Tensor
+    heard: Tensor
+    loudness: Tensor
     gains_heard: Tensor
-    loudness: float = 0.0
     windows: int = 0
 
 
@@ -159,9 +157,13 @@ class Dictionary:
         """Return the spectra of some rows (ascending) on the whole grid, each adding up to 1; shape (rows, bins)."""
         return self._spectra(rows, self._atoms, self._bumps, self._residual)
 
-    def reduced_spectra(self, rows: Tensor) -> Tensor:
-        """Return the spectra of some rows (ascending) on the axis of the fit, shape (rows, axis)."""
-        return self._spectra(rows, self._axis_atoms, self._axis_bumps, self._axis_residual)
+    def reduced_spectra(self) -> Tensor:
+        """Return the spectra of all rows on the axis of the fit, shape (rows, axis)."""
+        parts, step = [], PITCHES_AT_ONCE * self.rows.shifts
+        for start in range(0, len(self.rows), step):
+            some = torch.arange(start, min(start + step, len(self.rows)), device=self.device)
+            parts.append(self._spectra(some, self._axis_atoms, self._axis_bumps, self._axis_residual))
+        return torch.cat(parts)
 
     def _spectra(self, rows: Tensor, atoms: Atoms, bumps: Tensor, residual: Tensor) -> Tensor:
         pitched, broad, others = self._by_kind(rows)
@@ -190,56 +192,67 @@ class Dictionary:
 
     def nothing_seen(self) -> Seen:
         """Return what is known before anything was seen."""
-        return Seen(
-            torch.zeros_like(self.partials),
-            torch.zeros_like(self.partials),
-            torch.zeros_like(self.bands),
-            torch.zeros_like(self.bands),
-            torch.zeros_like(self.gains),
-        )
+        rows, device = len(self.rows), self.device
+        heard = torch.zeros(rows, self.axis.size, device=device)
+        return Seen(heard, torch.zeros(rows, device=device), torch.zeros_like(self.gains))
 
-    def observe(self, seen: Seen, rows: Tensor, loudness: Tensor, ratio: Tensor) -> None:
+    def learn(self, seen: Seen, sharing: float) -> None:
+        """Take one step towards what was seen: a multiplicative update of all parameters.
+
+        Parameters
+        ----------
+        seen : Seen
+        sharing : float
+            How many windows of mean loudness the opinion of the stem's other pitches counts for.
+        """
+        gains = self.reduced_gains().sum(1)
+        count, shifts = len(self.rows.pitches), self.rows.shifts
+        heard, exposure = torch.zeros_like(self.partials), torch.zeros_like(self.partials)
+        for start in range(0, count, PITCHES_AT_ONCE):
+            pitches = slice(start, min(start + PITCHES_AT_ONCE, count))
+            rows = slice(start * shifts, pitches.stop * shifts)
+            tones = self._axis_atoms.of(self._tone[rows])
+            exposed = gains[self.stem[rows]] * seen.loudness[rows, None]
+            for values, into in (seen.heard[rows], heard), (exposed, exposure):
+                projected = tones.project(values)
+                into[pitches] = projected.reshape(-1, shifts, projected.shape[1]).sum(1)
+        heard = self.partials * heard
+        shared = (self._neighbours @ heard) / (self._neighbours @ exposure + TINY)
+        trust = sharing * self.channels * seen.loudness.sum() / max(seen.windows, 1)
+        self.partials = unit_sum((heard + trust * shared) / (exposure + trust + TINY))
+        broad = self.rows.broad
+        above = seen.heard[broad] @ self._axis_bumps.T
+        below = (gains[self.stem[broad]] * seen.loudness[broad, None]) @ self._axis_bumps.T
+        bands = self.bands * (above + TINY) / (below + TINY)
+        self.bands = bands / ((bands @ self._bumps).sum(1, keepdim=True) + TINY)
+        if self.channels > 1:
+            in_channels = seen.gains_heard + TINY
+            self.gains = in_channels / in_channels.mean(1, keepdim=True)
+
+    def observe(self, seen: Seen, rows: Tensor, spectra: Tensor, loudness: Tensor, ratio: Tensor) -> None:
         """Add what a block of windows says.
 
         Parameters
         ----------
         seen : Seen
         rows : Tensor [shape=(active,)], int64
+        spectra : Tensor [shape=(channels, active, axis)], float32
+            Of these rows, as the channels have them.
         loudness : Tensor [shape=(windows, active)], float32
         ratio : Tensor [shape=(channels, active, axis)], float32
             Sum over windows of loudness times recording / model.
         """
-        gains, total = self.reduced_gains()[self.stem[rows]], loudness.sum(0)
-        heard = (ratio.transpose(0, 1) * gains).sum(1)
-        exposure = gains.sum(1) * total[:, None]
-        pitched, broad, _ = self._by_kind(rows)
-        if len(pitched):
-            tones, count = self._axis_atoms.of(self._tone[pitched]), len(pitched)
-            pitches = pitched[:: self.rows.shifts] // self.rows.shifts
-            for values, into in (heard, seen.partials_heard), (exposure, seen.partials_exposure):
-                projected = tones.project(values[:count])
-                into[pitches] += projected.reshape(len(pitches), self.rows.shifts, -1).sum(1)
-        where = slice(len(pitched), len(pitched) + len(broad))
-        seen.bands_heard[broad] += heard[where] @ self._axis_bumps.T
-        seen.bands_exposure[broad] += exposure[where] @ self._axis_bumps.T
-        if self.channels > 1:
-            of_stem = (self.stem[rows] == torch.arange(self.rows.stem_count, device=self.device)[:, None]).float()
-            in_channels = ratio * gains.transpose(0, 1) * self.reduced_spectra(rows)
-            seen.gains_heard += torch.einsum("sr,crf,bf->scb", of_stem, in_channels, self._axis_gain_bumps)
-        seen.loudness += float(total.sum()) * self.channels
+        seen.loudness[rows] += loudness.sum(0)
         seen.windows += loudness.shape[0]
-
-    def learn(self, seen: Seen, sharing: float) -> None:
-        """Take one step towards what was seen; pitches of a stem share `sharing` windows' worth of opinion."""
-        heard, exposure = self.partials * seen.partials_heard, seen.partials_exposure
-        shared = (self._neighbours @ heard) / (self._neighbours @ exposure + TINY)
-        trust = sharing * seen.loudness / max(seen.windows, 1)
-        self.partials = unit_sum((heard + trust * shared) / (exposure + trust + TINY))
-        bands = self.bands * (seen.bands_heard + TINY) / (seen.bands_exposure + TINY)
-        self.bands = bands / ((bands @ self._bumps).sum(1, keepdim=True) + TINY)
-        if self.channels > 1:
-            gains = seen.gains_heard + TINY
-            self.gains = gains / gains.mean(1, keepdim=True)
+        if self.channels == 1:
+            seen.heard[rows] += ratio[0]
+            return
+        gains = self.reduced_gains()[self.stem[rows]]
+        seen.heard[rows] += (ratio * gains.transpose(0, 1)).sum(0)
+        of_stem = (self.stem[rows] == torch.arange(self.rows.stem_count, device=self.device)[:, None]).float()
+        for channel in range(self.channels):
+            in_channel = (of_stem @ (ratio[channel] * spectra[channel])) @ self._axis_gain_bumps.T
+            seen.gains_heard[:, channel] += in_channel
 
 
 def unit_sum(values: Tensor) -> Tensor:

@@ -69,10 +69,20 @@ def make_block(dictionary: Dictionary, spectra: Tensor, first: int) -> Block:
     )
 
 
-def active_spectra(dictionary: Dictionary, rows: Tensor) -> Tensor:
-    """Return the spectra of rows as every channel has them, shape (channels, rows, axis)."""
-    gains = dictionary.reduced_gains()[dictionary.stem[rows]]
-    return (dictionary.reduced_spectra(rows)[:, None] * gains).transpose(0, 1).contiguous()
+class Table:
+    """The spectra and gains of a dictionary as it stands, computed once for many blocks."""
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        self._spectra, self._gains = dictionary.reduced_spectra(), dictionary.reduced_gains()
+        self._stem = dictionary.stem
+
+    def of(self, rows: Tensor) -> Tensor:
+        """Return the spectra of rows as every channel has them, shape (channels, rows, axis)."""
+        spectra = self._spectra[rows]
+        if self._gains.shape[1] == 1:
+            return spectra[None]
+        gains = self._gains[self._stem[rows]]
+        return torch.stack([spectra * gains[:, channel] for channel in range(gains.shape[1])])
 
 
 def fit_loudness(block: Block, spectra: Tensor, rounds: int, check: Callable[[], None]) -> None:
@@ -91,18 +101,24 @@ def fit_loudness(block: Block, spectra: Tensor, rounds: int, check: Callable[[],
         check()
         above = torch.zeros_like(block.loudness)
         for magnitude, spectrum in zip(block.magnitude, spectra, strict=True):
-            above += (magnitude / (block.loudness @ spectrum + TINY)) @ spectrum.T
-        block.loudness *= above / below
+            above.addmm_(_ratio(magnitude, block.loudness, spectrum), spectrum.T)
+        block.loudness *= above.div_(below)
         block.loudness.masked_fill_(block.loudness < FAINTEST, 0.0)
 
 
 def collect(dictionary: Dictionary, block: Block, spectra: Tensor, seen: Seen) -> None:
     """Add what a block says about the dictionary."""
     ratio = [
-        block.loudness.T @ (magnitude / (block.loudness @ spectrum + TINY))
+        block.loudness.T @ _ratio(magnitude, block.loudness, spectrum)
         for magnitude, spectrum in zip(block.magnitude, spectra, strict=True)
     ]
-    dictionary.observe(seen, block.rows, block.loudness, torch.stack(ratio))
+    dictionary.observe(seen, block.rows, spectra, block.loudness, torch.stack(ratio))
+
+
+def _ratio(magnitude: Tensor, loudness: Tensor, spectrum: Tensor) -> Tensor:
+    """Return recording / model, shape (windows, axis)."""
+    model = (loudness @ spectrum).add_(TINY)
+    return torch.div(magnitude, model, out=model)
 
 
 def learn(
@@ -131,11 +147,11 @@ def learn(
         spectra = read_spectra(source, dictionary.grid, first, last, dictionary.device)
         blocks.append(make_block(dictionary, spectra, first))
     for turn in range(settings.learn_iterations):
-        seen = dictionary.nothing_seen()
+        seen, table = dictionary.nothing_seen(), Table(dictionary)
         for i, block in enumerate(blocks):
             done = (turn + i / len(blocks)) / settings.learn_iterations
             progress.update(0.1 + 0.9 * done, "Learning the sounds of the parts")
-            spectra = active_spectra(dictionary, block.rows)
+            spectra = table.of(block.rows)
             fit_loudness(block, spectra, 1, progress.check)
             if turn >= FIXED_ROUNDS:
                 collect(dictionary, block, spectra, seen)

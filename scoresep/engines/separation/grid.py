@@ -141,11 +141,13 @@ class OverlapAdd:
         stems, channels, count, _ = spectra.shape
         # a Hann window there and back, four times over, adds up to 3/2
         gain = self._grid.hann(spectra.device) * (2.0 / 3.0)
-        windows = torch.fft.irfft(spectra, n=size) * gain
+        windows = spectra.new_zeros(stems, channels, count, size, dtype=gain.dtype)
+        if stems:  # MKL refuses to transform nothing
+            torch.mul(torch.fft.irfft(spectra, n=size), gain, out=windows)
         total = windows.new_zeros(stems, channels, count + OVERLAP - 1, hop)
         for k in range(OVERLAP):
             total[:, :, k : k + count] += windows[..., k * hop : (k + 1) * hop]
-        flat = total.reshape(stems, channels, -1)
+        flat = total.flatten(2)
         flat[:, :, : self._tail.shape[2]] += self._tail
         self._tail = flat[:, :, count * hop :].clone()
         start, self._position = self._position, self._position + count * hop

@@ -19,7 +19,7 @@ import torch
 
 from scoresep.engines.separation.devices import choose_device, free_bytes, is_out_of_memory, release_memory
 from scoresep.engines.separation.dictionary import Dictionary, Rows
-from scoresep.engines.separation.fitting import Block, active_spectra, fit_loudness, learn, make_block
+from scoresep.engines.separation.fitting import Block, Table, fit_loudness, learn, make_block
 from scoresep.engines.separation.grid import OverlapAdd, make_grid, read_spectra
 from scoresep.engines.separation.masks import masked, stem_powers
 from scoresep.engines.separation.protocol import SeparationOptions, SeparationReport, StemSink
@@ -68,10 +68,14 @@ class _Learned:
 
     dictionary: Dictionary
     covariances: Covariances | None
+    table: Table
 
     def on(self, device: torch.device) -> _Learned:
         """Return the same on another device."""
-        return _Learned(self.dictionary.on(device), self.covariances.to(device) if self.covariances else None)
+        if device == self.dictionary.device:
+            return self
+        dictionary = self.dictionary.on(device)
+        return _Learned(dictionary, self.covariances.to(device) if self.covariances else None, Table(dictionary))
 
     def stems(self, block: Block, spectra: torch.Tensor, progress: Progress) -> torch.Tensor:
         """Divide the spectra of a block among the stems, shape (stems, channels, windows, bins)."""
@@ -122,7 +126,8 @@ def _learn(
         try:
             dictionary = Dictionary(rows, grid, source.channels, settings, place.device)
             heard = learn(source, dictionary, place.block_windows, progress.part(0.0, 0.8))
-            return _Learned(dictionary, _locate(source, dictionary, heard, progress.part(0.8, 1.0)))
+            where = _locate(source, dictionary, heard, progress.part(0.8, 1.0))
+            return _Learned(dictionary, where, Table(dictionary))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -171,7 +176,7 @@ def _block_stems(source: SampleSource, learned: _Learned, first: int, last: int,
     dictionary = learned.dictionary
     spectra = read_spectra(source, dictionary.grid, first, last, dictionary.device)
     block = make_block(dictionary, spectra, first)
-    fit_loudness(block, active_spectra(dictionary, block.rows), dictionary.settings.solve_iterations, progress.check)
+    fit_loudness(block, learned.table.of(block.rows), dictionary.settings.solve_iterations, progress.check)
     return learned.stems(block, spectra, progress)
 
 
