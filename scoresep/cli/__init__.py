@@ -71,6 +71,10 @@ def _do(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow
     check_names(options)
     if options.command in (None, "open"):
         return open_window(getattr(options, "files", ()))
+    if options.command == "doctor":  # runs also where pieces are missing that the other commands need
+        from scoresep.cli.machine import doctor
+
+        return doctor(options, terminal, open_window)
     from scoresep.cli import commands  # brings the engines along, which the window does without
 
     return commands.COMMANDS[options.command](options, terminal, open_window)
@@ -93,6 +97,11 @@ def _ended(work: Callable[[], int], terminal: Terminal, stop: Stop) -> int:
         failure = error
     except MemoryError:
         failure = ScoreSepError("The memory was not enough; close other programs and try again.")
+    except ImportError as error:
+        _log.error("missing", exc_info=error)
+        failure = ScoreSepError(
+            f"A piece of ScoreSep cannot be loaded ({error}); “scoresep doctor” tells what to install."
+        )
     except Exception as error:
         if stop.is_asked:  # a library made another error of the interruption
             return terminal.fail(Cancelled())

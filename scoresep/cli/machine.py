@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.metadata
 import platform
 import shutil
@@ -16,7 +17,18 @@ from scoresep.engines.separation import ENGINES
 from scoresep.engines.separation.devices import device_states
 from scoresep.errors import DeviceError
 
-PACKAGES = ("numpy", "scipy", "torch", "soundfile", "av", "music21", "PySide6_Essentials", "verovio", "sounddevice")
+# By the names of the packages: what is loaded to try them. Whether sounddevice finds PortAudio is told by its devices.
+PACKAGES = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "torch": "torch",
+    "soundfile": "soundfile",
+    "av": "av",
+    "music21": "music21",
+    "PySide6_Essentials": "PySide6.QtWidgets",
+    "verovio": "verovio",
+    "sounddevice": "",
+}
 
 
 def engines(options: argparse.Namespace, terminal: Terminal, open_window: Callable[[Sequence[str]], int]) -> int:
@@ -36,7 +48,7 @@ def doctor(options: argparse.Namespace, terminal: Terminal, open_window: Callabl
     """Tell what is here and what is missing, with what to do about it."""
     rows = [
         _row("scoresep", True, f"{__version__} on Python {platform.python_version()}, {platform.platform()}"),
-        *(_package(name) for name in PACKAGES),
+        *(_package(name, module) for name, module in PACKAGES.items()),
         *_compute_devices(),
         _sound(),
         _window(),
@@ -52,15 +64,27 @@ def _row(what: str, is_ok: bool, text: str) -> dict[str, Any]:
     return {"what": what, "is_ok": is_ok, "text": text}
 
 
-def _package(name: str) -> dict[str, Any]:
+def _package(name: str, module: str) -> dict[str, Any]:
     try:
-        return _row(name, True, importlib.metadata.version(name))
+        version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return _row(name, False, f"is not installed; install it with: pip install {name.replace('_', '-')}")
+    try:
+        if module:
+            importlib.import_module(module)
+    except (ImportError, OSError) as error:  # OSError: a library in C that belongs to it is missing
+        reason = " ".join(str(error).split())
+        return _row(
+            name, False, f"{version} cannot be loaded ({reason}); install what is missing, or the package again"
+        )
+    return _row(name, True, version)
 
 
 def _compute_devices() -> list[dict[str, Any]]:
-    return [_row(f"device {d.name}", d.is_usable, d.text) for d in device_states()]
+    try:
+        return [_row(f"device {d.name}", d.is_usable, d.text) for d in device_states()]
+    except (ImportError, OSError):
+        return [_row("devices", False, "torch cannot be loaded, so that nothing can be separated")]
 
 
 def _sound() -> dict[str, Any]:

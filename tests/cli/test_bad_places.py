@@ -348,3 +348,16 @@ def test_a_fault_of_the_program_is_one_sentence_that_names_the_log(
     assert "ZeroDivisionError" in ended.error
     log = Path(ended.error.split("'")[1])
     assert "Traceback" in log.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["doctor", "separate"])
+def test_a_missing_package_is_named(command: str, piece: Duet, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('libtorch is not here')")
+    inputs = ("separate", piece.audio, piece.score, "-o", tmp_path / "x", *QUICK, "--quiet")
+    arguments = inputs if command == "separate" else ("doctor",)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+    process = program(*arguments, stdout=subprocess.PIPE, env=environment)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == (4 if command == "separate" else 0)
+    assert "libtorch is not here" in (err if command == "separate" else out)
+    assert "scoresep doctor" in err if command == "separate" else not err
