@@ -16,7 +16,7 @@ from scoresep.engines.separation.dictionary import TINY, Dictionary
 from scoresep.engines.separation.fitting import Block
 
 
-def stem_powers(dictionary: Dictionary, block: Block, exponent: float) -> Tensor:
+def stem_powers(dictionary: Dictionary, block: Block, exponent: float, check: Callable[[], None]) -> Tensor:
     """Return the model's magnitudes of every stem and the residual, raised to `exponent`, before gains.
 
     Returns
@@ -26,6 +26,7 @@ def stem_powers(dictionary: Dictionary, block: Block, exponent: float) -> Tensor
     spectra = dictionary.spectra(block.rows)
     result = spectra.new_zeros(dictionary.rows.stem_count + 1, block.loudness.shape[0], spectra.shape[1])
     for stem in np.unique(block.stems).tolist():
+        check()
         mine = torch.from_numpy(np.flatnonzero(block.stems == stem)).to(spectra.device)
         result[stem] = block.loudness[:, mine] @ spectra[mine]
     return result ** (exponent / dictionary.settings.magnitude_exponent)
@@ -47,7 +48,7 @@ def masked(dictionary: Dictionary, block: Block, spectra: Tensor, check: Callabl
     """
     exponent = dictionary.settings.mask_exponent
     gains = dictionary.stem_gains() ** (exponent / dictionary.settings.magnitude_exponent)
-    powers = stem_powers(dictionary, block, exponent)
+    powers = stem_powers(dictionary, block, exponent, check)
     result = spectra.new_empty(dictionary.rows.stem_count, *spectra.shape)
     for channel in range(spectra.shape[0]):
         share = powers * gains[:, channel, None]

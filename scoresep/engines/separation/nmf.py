@@ -36,7 +36,8 @@ LEARNING_SHARE = 0.6  # of the time
 LEAST_BLOCK_WINDOWS = 16
 CPU_BLOCK_WINDOWS = 64
 GPU_BLOCK_WINDOWS = 512
-BYTES_OF_A_BIN = 40  # of one stem: model, mask, spectrum, window and sum
+CPU_BLOCK_VALUES = 8_000_000  # of all stems: no longer than half a second passes until cancelling is heard
+BYTES_OF_A_VALUE = 40  # of one stem and bin: model, mask, spectrum, window and sum
 ROW_BYTES_OF_A_WINDOW = 1 << 17
 
 
@@ -81,7 +82,7 @@ class _Learned:
         """Divide the spectra of a block among the stems, shape (stems, channels, windows, bins)."""
         if self.covariances is None:
             return masked(self.dictionary, block, spectra, progress.check)
-        powers = stem_powers(self.dictionary, block, self.dictionary.settings.mask_exponent)
+        powers = stem_powers(self.dictionary, block, self.dictionary.settings.mask_exponent, progress.check)
         return filtered(powers, spectra, self.covariances, progress.check)
 
 
@@ -185,7 +186,7 @@ def suitable_block_windows(
 ) -> int:
     """Return how many windows to work on together: few for the caches of a CPU, many for a GPU, as memory allows."""
     grid = make_grid(source.frames, source.sample_rate, settings.window_s)
-    stem_bytes = BYTES_OF_A_BIN * (notes.stem_count + 1) * source.channels * grid.bins
-    allowed = free_bytes(device) // (stem_bytes + ROW_BYTES_OF_A_WINDOW)
-    wanted = CPU_BLOCK_WINDOWS if device.type == "cpu" else GPU_BLOCK_WINDOWS
-    return int(min(max(allowed, LEAST_BLOCK_WINDOWS), wanted))
+    values = (notes.stem_count + 1) * source.channels * grid.bins
+    allowed = free_bytes(device) // (BYTES_OF_A_VALUE * values + ROW_BYTES_OF_A_WINDOW)
+    wanted = min(CPU_BLOCK_WINDOWS, CPU_BLOCK_VALUES // values) if device.type == "cpu" else GPU_BLOCK_WINDOWS
+    return int(max(min(allowed, wanted), LEAST_BLOCK_WINDOWS))

@@ -9,6 +9,11 @@ from scoresep.engines.separation.protocol import BUDGETS
 from scoresep.errors import UsageError
 
 
+def cents(most: int, step: int) -> tuple[float, ...]:
+    """Return shifts from -`most` to `most` cents."""
+    return tuple(float(shift) for shift in range(-most, most + 1, step))
+
+
 @dataclass(frozen=True)
 class NmfSettings:
     """How the dictionary is made, learned and used.
@@ -41,7 +46,7 @@ class NmfSettings:
     """
 
     window_s: float = 0.186
-    shifts_cents: tuple[float, ...] = tuple(float(c) for c in range(-70, 71, 10))
+    shifts_cents: tuple[float, ...] = cents(70, 10)
     full_resolution_hz: float = 700.0
     learn_iterations: int = 30
     solve_iterations: int = 20
@@ -71,7 +76,8 @@ def settings_for(budget: str) -> NmfSettings:
         raise UsageError(f"There is no budget {budget!r}; choose one of {', '.join(BUDGETS)}.")
     settings = NmfSettings()
     if budget == "preview":
-        return replace(settings, learn_iterations=15, solve_iterations=12, learn_s=120.0)
+        shifts = cents(60, 15)
+        return replace(settings, shifts_cents=shifts, learn_iterations=16, solve_iterations=10, learn_s=180.0)
     if budget == "best":
-        return replace(settings, learn_iterations=60, solve_iterations=40, learn_s=1800.0)
+        return replace(settings, shifts_cents=cents(100, 10), learn_iterations=40, solve_iterations=30, learn_s=1800.0)
     return settings
