@@ -26,6 +26,8 @@ from scoresep.progress import Progress, ProgressState
 
 
 def test_folders_follow_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for home in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(home, str(tmp_path / "home" / home))  # untouched by other tests
     for name, folder in (("CACHE", cache_folder), ("CONFIG", config_folder), ("STATE", state_folder)):
         monkeypatch.setenv(f"SCORESEP_{name}_DIR", str(tmp_path / name))
         assert folder() == tmp_path / name
