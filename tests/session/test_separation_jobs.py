@@ -36,7 +36,7 @@ def is_being_written(session: Session) -> bool:
 
 def start_and_wait_until_it_writes(session: Session) -> None:
     session.start_separation(PREVIEW, "cpu")
-    until(session, lambda: is_being_written(session))
+    until(session, lambda: any(session.store.stem_home.glob(".*.part/*.wav")))  # the folder is claimed by then
 
 
 def visible(folder: Path) -> list[str]:
