@@ -275,11 +275,7 @@ def segmentation_request(project: Project) -> SegmentationRequest:
     InputError
         If the project is not aligned.
     """
-    if project.recording is None or project.unfolded is None:
-        raise InputError("Open a recording and its score first.")
-    if project.alignment is None:
-        raise InputError("Align the recording and its score first.")
-    return SegmentationRequest(project.recording, project.unfolded, project.alignment, edits.absent_parts(project))
+    return SegmentationRequest(*_aligned(project), edits.absent_parts(project))
 
 
 def separation_request(
@@ -300,21 +296,27 @@ def separation_request(
     InputError
         If the project is not aligned.
     """
-    if project.recording is None or project.unfolded is None:
-        raise InputError("Open a recording and its score first.")
-    if project.alignment is None:
-        raise InputError("Align the recording and its score first.")
+    recording, unfolded, alignment = _aligned(project)
     owners = project.stem_owners
     if not owners:
         raise InputError("Every part is marked as absent from this recording; leave at least one in.")
     programs = tuple(project.parts[i].instrument.program for i in owners)
-    notes = sounding_notes(project.unfolded, project.alignment, project.stem_of_part, programs)
+    notes = sounding_notes(unfolded, alignment, project.stem_of_part, programs)
     names = tuple(project.parts[i].name for i in owners)
     wanted = None
     if part_indices is not None:
         stems = {project.stem_of_part[i] for i in part_indices}
         wanted = tuple(sorted(s for s in stems if s is not None))
-    return SeparationRequest(project.recording, notes, owners, names, project.recipe, device, folder, wanted)
+    return SeparationRequest(recording, notes, owners, names, project.recipe, device, folder, wanted)
+
+
+def _aligned(project: Project) -> tuple[Recording, UnfoldedScore, Alignment]:
+    """Return what every step after the alignment needs, or say which step comes first."""
+    if project.recording is None or project.unfolded is None:
+        raise InputError("Open a recording and its score first.")
+    if project.alignment is None:
+        raise InputError("Align the recording and its score first.")
+    return project.recording, project.unfolded, project.alignment
 
 
 def open_files(
