@@ -66,7 +66,7 @@ def bent_alignment(
 def shifted_alignment(alignment: Alignment, unfolded: UnfoldedScore, quarter: float, frame: int) -> Alignment:
     """Put one position on a frame and move all that comes after by as much, points by hand included."""
     time_map = alignment.time_map
-    shift = frame - time_map.quarter_to_frame(quarter)
+    shift = frame - present_frame(time_map, quarter)
     other = np.abs(time_map.quarter - quarter) > SAME_QUARTER
     frames = time_map.frame + np.where(time_map.quarter > quarter, shift, 0)
     moved = rising_time_map(
@@ -75,6 +75,13 @@ def shifted_alignment(alignment: Alignment, unfolded: UnfoldedScore, quarter: fl
         np.append(time_map.is_by_hand[other], True),
     )
     return _through(alignment, unfolded, moved, quarter, frame)
+
+
+def present_frame(time_map: TimeMap, quarter: float) -> int:
+    """Return the frame that a position has now, before the next point by hand even where both round to the same."""
+    after = time_map.frame[time_map.is_by_hand & (time_map.quarter > quarter + SAME_QUARTER)]
+    at = time_map.quarter_to_frame(quarter)
+    return min(at, int(after[0]) - APART_FRAMES) if len(after) else at
 
 
 def room_for(time_map: TimeMap, quarter: float, total_frames: int, shifts_rest: bool = False) -> tuple[int, int]:
@@ -97,7 +104,7 @@ def room_for(time_map: TimeMap, quarter: float, total_frames: int, shifts_rest: 
     if not len(after):
         return low, total_frames
     if shifts_rest:
-        return low, time_map.quarter_to_frame(quarter) + total_frames - int(after[-1])
+        return low, present_frame(time_map, quarter) + total_frames - int(after[-1])
     return low, int(after[0]) - APART_FRAMES
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from scoresep.errors import UsageError
 from scoresep.model.alignment import Alignment
-from scoresep.model.bending import shifted_alignment
+from scoresep.model.bending import present_frame, shifted_alignment
 from scoresep.model.project import Change, Project, change_to
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import SAME_QUARTER
@@ -65,7 +65,7 @@ def shift_after(project: Project, point: SyncPoint) -> Change:
     unfolded, alignment = _aligned(project)
     assert project.recording is not None
     quarter, frames = quarter_of(unfolded, point), project.recording.frames
-    shift = point.frame - alignment.time_map.quarter_to_frame(quarter)
+    shift = point.frame - present_frame(alignment.time_map, quarter)
     points = [replace(point, is_by_hand=True)]
     for other in project.hand_points:
         other_quarter = quarter_of(unfolded, other)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from small_scores import even_alignment, scale_score
 
@@ -81,6 +81,7 @@ steps = st.lists(
 )
 
 
+@example([("near", 0, 1.0, 0.0), ("near", 1, 2.0, 0.0), ("shift", 1, 1.0, 0.0)])  # two points on neighbouring frames
 @given(steps)
 def test_whatever_is_done_in_whatever_order(doings: list[Step]) -> None:
     project = made()
