@@ -1,4 +1,4 @@
-"""Small recordings with known stems for tests of separation, and a sink that keeps what it gets."""
+"""Small recordings with known stems for tests of separation."""
 
 from __future__ import annotations
 
@@ -6,28 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.engines.separation import SeparationOptions, SeparationReport
-from scoresep.engines.separation.nmf import NmfSeparator
-from scoresep.engines.separation.settings import NmfSettings
+from scoresep.engines.separation.nmf.separator import NmfSeparator
+from scoresep.engines.separation.nmf.settings import NmfSettings
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import ArraySource
 from scoresep.progress import Progress
 
 RATE = 16000
 QUICK = NmfSettings(learn_iterations=6, solve_iterations=4)
-
-
-class KeepingSink:
-    """Keeps all blocks."""
-
-    def __init__(self) -> None:
-        self.blocks: list[NDArray[np.float32]] = []
-
-    def write(self, stems: NDArray[np.float32]) -> None:
-        self.blocks.append(stems.copy())
-
-    @property
-    def stems(self) -> NDArray[np.float32]:
-        return np.concatenate(self.blocks, axis=2)
 
 
 def separate(
@@ -38,11 +24,10 @@ def separate(
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.float32], SeparationReport]:
     """Return stems and residual, shape (stems + 1, channels, frames), and the report."""
-    sink = KeepingSink()
-    report = NmfSeparator(settings).separate(
-        ArraySource(samples, rate), notes, SeparationOptions(device="cpu"), sink, progress or Progress()
-    )
-    return sink.stems, report
+    source, progress = ArraySource(samples, rate), progress or Progress()
+    learned = NmfSeparator(settings).learn(source, notes, SeparationOptions(device="cpu"), progress.part(0.0, 0.6))
+    stems = learned.stems(source, notes, 0, source.frames, progress.part(0.6, 1.0))
+    return np.concatenate([stems, (samples - stems.sum(0))[None]]), learned.report()
 
 
 def notes_of(rows: list[tuple[int, float, float, float]], stem_count: int, rate: int = RATE) -> SoundingNotes:

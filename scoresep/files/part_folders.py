@@ -1,7 +1,8 @@
 """A hidden folder in which several files grow until all of them are whole and take their places together.
 
 What was there before stays until then. Nobody else's file is ever touched. A folder that a killed process left behind
-is known by its lock, which the system has given back, and is removed.
+is known by its lock, which the system has given back. It is taken over by whoever is to write the very same, which its
+key tells, and removed by others.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from scoresep.files.locks import FileLock
 
 _LOCK_NAME = ".lock"
 _REPLACED_NAME = ".replaced"
+_KEY_NAME = ".key"
 
 
 class PartFolder:
@@ -38,35 +40,59 @@ class PartFolder:
         The final folder, there or not.
     needed_bytes : int
         What will be written; refused at once where there is no room for it.
+    key : str, optional
+        Content key of all that will be written: what a killed process left half written under the same key is taken
+        over.
 
     Attributes
     ----------
     path : Path
         Write here. It lies in `target` where that exists (which may be a file system of its own), else beside it.
+    is_taken_over : bool
+        Files of an earlier process are in it.
 
     Raises
     ------
     OutputError
     """
 
-    def __init__(self, target: Path, needed_bytes: int = 0) -> None:
+    def __init__(self, target: Path, needed_bytes: int = 0, key: str = "") -> None:
         self.target = target
+        self.is_taken_over = False
         self._is_inside = target.is_dir()
         place = target / target.name if self._is_inside else target
         with output_errors(target):
             if target.exists() and not self._is_inside:
                 raise FileExistsError(errno.EEXIST, "is a file")
             self._created = make_folders(place.parent)
+            self._lock: FileLock | None = None
+            if key:
+                self._take_over(place.parent, key)
             for home in (target, target.parent):
                 remove_abandoned(home, target.name)
+            if self.is_taken_over:
+                return
             try:
                 _check_room(place.parent, needed_bytes)
                 self.path = part_path(place)
                 self.path.mkdir()
                 self._lock = FileLock.try_lock(self.path / _LOCK_NAME)
+                if key:
+                    (self.path / _KEY_NAME).write_text(key, encoding="ascii")
             except BaseException:
                 remove_empty(self._created)
                 raise
+
+    def _take_over(self, home: Path, key: str) -> None:
+        for part in _parts_of(home):
+            lock = _lock_of_dead(part) if _key_of(part) == key else None
+            if lock is not None:
+                self.path, self._lock, self.is_taken_over = part, lock, True
+                return
+
+    def leave(self) -> None:
+        """Leave the folder as it is, for whoever goes on with it."""
+        self._release()
 
     def publish(self, names: Sequence[str], replaced: Collection[str] = ()) -> None:
         """Move the files to their final places, all or none, and remove this folder.
@@ -96,6 +122,7 @@ class PartFolder:
                 remove_folder(self.path)
             else:
                 self._release()
+                (self.path / _KEY_NAME).unlink(missing_ok=True)
                 os.rename(self.path, self.target)
                 sync_to_disk(self.target.parent)
             self._created = []
@@ -116,7 +143,7 @@ class PartFolder:
             self._lock = None
 
 
-def remove_abandoned(folder: Path, name: str = "") -> None:
+def remove_abandoned(folder: Path, name: str = "", spared_key: str = "") -> None:
     """Remove what processes that were killed have left in a folder.
 
     Parameters
@@ -125,19 +152,38 @@ def remove_abandoned(folder: Path, name: str = "") -> None:
         Where the half-written folders lie: the one that holds the final folders, or a final folder itself.
     name : str, optional
         Only what was to become the folder of this name.
+    spared_key : str, optional
+        What has this key stays.
     """
-    if not folder.is_dir():
-        return
-    for part in list(folder.iterdir()):
-        if not (part.name.startswith(f".{name[:80]}") and part.suffix == ".part"):
+    for part in _parts_of(folder, name):
+        if spared_key and _key_of(part) == spared_key:
             continue
-        lock = None
-        with contextlib.suppress(OSError):
-            if (part / _LOCK_NAME).exists():
-                lock = FileLock.try_lock(part / _LOCK_NAME)
-        if lock is not None:  # nobody holds it: its writer is dead
+        lock = _lock_of_dead(part)
+        if lock is not None:
             lock.release()
             remove_folder(part)
+
+
+def _parts_of(home: Path, name: str = "") -> list[Path]:
+    """Return the hidden folders in `home`."""
+    if not home.is_dir():
+        return []
+    return [part for part in home.iterdir() if part.name.startswith(f".{name[:80]}") and part.suffix == ".part"]
+
+
+def _key_of(part: Path) -> str:
+    try:
+        return (part / _KEY_NAME).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return ""
+
+
+def _lock_of_dead(part: Path) -> FileLock | None:
+    """Take the lock of a hidden folder; None where its writer is alive, or it is none of ours."""
+    with contextlib.suppress(OSError):
+        if (part / _LOCK_NAME).exists():
+            return FileLock.try_lock(part / _LOCK_NAME)
+    return None
 
 
 def _check_room(folder: Path, needed_bytes: int) -> None:

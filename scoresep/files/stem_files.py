@@ -1,4 +1,4 @@
-"""Folders of stems: written block by block, there as a whole or not at all, and mapped into memory for playing.
+"""Folders of stems: written stretch by stretch, there as a whole or not at all, and mapped into memory for playing.
 
 A stem folder holds ``01 Violin.wav`` ... ``Residual.wav`` and ``manifest.json``, which makes it one.
 """
@@ -15,23 +15,26 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.errors import InputError, OutputError, SeparationError
+from scoresep.errors import AudioFileError, InputError, OutputError, SeparationError
 from scoresep.files.atomic import output_errors
 from scoresep.files.file_names import safe_name
 from scoresep.files.part_folders import PartFolder
-from scoresep.files.wav_files import HEADER_BYTES, WavWriter, read_wav_layout, wav_memmap
+from scoresep.files.wav_files import HEADER_BYTES, WavFiller, read_wav_layout, reserve_wav, wav_memmap
 from scoresep.model.audio import Recording
 from scoresep.model.project import Stem, StemSet
 
 MANIFEST_NAME = "manifest.json"
 RESIDUAL_NAME = "Residual"
+_FINISHED_NAME = ".finished"  # in the hidden folder: the stretches that are written
 EXPORT_KIND = "export"  # the manifest of exported files says so; these are a person's own and no stems of the program
 
 
 class StemFolderWriter:
-    """Takes stems from an engine, block by block; a `StemSink`.
+    """Takes stems stretch by stretch, in any order.
 
-    Use it in a ``with`` statement, or call `abort` when something fails before `finish`.
+    While it is being filled the folder of stems can be listened to: where nothing was written yet the stems are silent
+    and `fill_residual` puts the recording into the residual. Use it in a ``with`` statement, or call `abort` when
+    something fails before `finish`.
 
     Parameters
     ----------
@@ -42,6 +45,19 @@ class StemFolderWriter:
         Gives length, rate and channels.
     parts : sequence of (int, str)
         For every stem the part it belongs to and its name. The residual comes after them and is not among them.
+    key : str, optional
+        Content key of everything that goes into the stems. What a process that was killed has finished under the same
+        key is not made again.
+
+    Attributes
+    ----------
+    path : Path
+        The hidden folder in which the stems grow.
+    stems : tuple of Stem
+    is_taken_over : bool
+        An earlier process has begun it.
+    finished : list of (int, int)
+        Stretches [start, stop) of frames that are written.
 
     Raises
     ------
@@ -49,32 +65,69 @@ class StemFolderWriter:
         The folder cannot be written, there is no room, or files of others bear the names of the stems.
     """
 
-    def __init__(self, folder: str | Path, recording: Recording, parts: Sequence[tuple[int, str]]) -> None:
+    def __init__(
+        self, folder: str | Path, recording: Recording, parts: Sequence[tuple[int, str]], key: str = ""
+    ) -> None:
         self._folder = Path(folder).expanduser().absolute()
         self._recording = recording
-        self._stems = _stems_of(parts)
+        self.stems = _stems_of(parts)
         self._replaced = _own_files(self._folder)
-        self._written_frames = 0
         self._refuse_names_of_others()
-        needed = (recording.frames * recording.channels * 4 + HEADER_BYTES) * len(self._stems)
-        self._part = PartFolder(self._folder, needed)
-        self._writers: list[WavWriter] = []
+        needed = (recording.frames * recording.channels * 4 + HEADER_BYTES) * len(self.stems)
+        self._part = PartFolder(self._folder, needed, key)
+        self._key = key
+        self.path = self._part.path
+        self.finished: list[tuple[int, int]] = []
+        self._files: list[WavFiller] = []
         try:
             with output_errors(self._folder):
-                for stem in self._stems:
-                    path = self._part.path / stem.file
-                    self._writers.append(WavWriter(path, recording.channels, recording.sample_rate))
+                self.is_taken_over = self._part.is_taken_over and self._take_over()
+                if not self.is_taken_over:
+                    self._begin()
         except BaseException:
             self.abort()
             raise
 
-    def write(self, stems: NDArray[np.float32]) -> None:
-        """Take the next frames of all stems.
+    def _begin(self) -> None:
+        (self.path / _FINISHED_NAME).unlink(missing_ok=True)
+        for stem in self.stems:
+            place, recording = self.path / stem.file, self._recording
+            reserve_wav(place, recording.frames, recording.channels, recording.sample_rate)
+            self._files.append(WavFiller(place))
+
+    def _take_over(self) -> bool:
+        """Go on with what is there; False where it is of no use."""
+        recording = self._recording
+        try:
+            for stem in self.stems:
+                self._files.append(WavFiller(self.path / stem.file))
+            lines = (self.path / _FINISHED_NAME).read_text(encoding="ascii").splitlines()
+            finished = [(int(start), int(stop)) for start, stop in (line.split() for line in lines)]
+        except (AudioFileError, OSError, ValueError):
+            finished = []
+        layouts = {(f.layout.frames, f.layout.channels, f.layout.sample_rate) for f in self._files}
+        fits = layouts == {(recording.frames, recording.channels, recording.sample_rate)}
+        if fits and len(self._files) == len(self.stems) and finished:
+            self.finished = finished
+            return True
+        self._close()
+        self._files = []
+        return False
+
+    def fill_residual(self, start_frame: int, samples: NDArray[np.float32]) -> None:
+        """Put sound into the residual where nothing was separated yet, shape (channels, frames)."""
+        with output_errors(self._folder):
+            self._files[-1].write(start_frame, samples)
+
+    def write(self, stems: NDArray[np.float32], start_frame: int | None = None) -> None:
+        """Take a stretch of all stems.
 
         Parameters
         ----------
         stems : ndarray [shape=(stem_count + 1, channels, frames)], float32
             The residual is the last.
+        start_frame : int, optional
+            By default after the stretch that was written last.
 
         Raises
         ------
@@ -83,19 +136,34 @@ class StemFolderWriter:
         SeparationError
             There are more frames than the recording has, or numbers that are not sound.
         """
-        expected = (len(self._stems), self._recording.channels)
+        expected = (len(self.stems), self._recording.channels)
         if stems.ndim != 3 or stems.shape[:2] != expected:
             raise ValueError(f"expected stems of the shape {expected} + (frames,), not {stems.shape}")
-        self._written_frames += stems.shape[2]
-        if self._written_frames > self._recording.frames:
+        if start_frame is None:
+            start_frame = self.finished[-1][1] if self.finished else 0
+        stop_frame = start_frame + stems.shape[2]
+        if stop_frame > self._recording.frames:
             raise SeparationError("The stems came out longer than the recording; try another engine.")
         if not np.isfinite(stems).all():
             raise SeparationError("The engine computed numbers that are not sound (NaN); try another engine.")
         with output_errors(self._folder):
-            for writer, samples in zip(self._writers, stems, strict=True):
-                writer.write(samples)
+            for file, samples in zip(self._files, stems, strict=True):
+                file.write(start_frame, samples)
+            if self._key:  # only what is on the disk may be said to be finished
+                for file in self._files:
+                    file.sync()
+                with open(self.path / _FINISHED_NAME, "a", encoding="ascii") as log:
+                    log.write(f"{start_frame} {stop_frame}\n")
+        self.finished.append((start_frame, stop_frame))
 
-    def finish(self, engine: str, device: str, input_key: str = "", extra: Mapping[str, Any] | None = None) -> StemSet:
+    def finish(
+        self,
+        engine: str,
+        device: str,
+        input_key: str = "",
+        extra: Mapping[str, Any] | None = None,
+        kept: Sequence[str] = (),
+    ) -> StemSet:
         """Write the manifest and give everything its final name.
 
         Parameters
@@ -106,6 +174,8 @@ class StemFolderWriter:
             Content key of everything that went into them.
         extra : mapping, optional
             Further entries of the manifest.
+        kept : sequence of str, optional
+            Further files in `path` that come to stand beside the stems; all others are removed.
 
         Raises
         ------
@@ -114,21 +184,36 @@ class StemFolderWriter:
         OutputError
             The stems cannot take their places; earlier ones are still there.
         """
-        if self._written_frames != self._recording.frames:
+        at = 0
+        for start, stop in sorted(self.finished):
+            at = max(at, stop) if start <= at else at
+        if at != self._recording.frames:
             raise SeparationError("The stems came out shorter than the recording; try another engine.")
-        stem_set = StemSet(str(self._folder), input_key, engine, device, self._stems)
+        stem_set = StemSet(str(self._folder), input_key, engine, device, self.stems)
+        published = [*kept, *(stem.file for stem in self.stems), MANIFEST_NAME]
+        self._close()
         with output_errors(self._folder):
-            for writer in self._writers:
-                writer.close()
-            write_manifest(self._part.path, self._recording, stem_set, extra)
-        self._part.publish([*(stem.file for stem in self._stems), MANIFEST_NAME], self._replaced)
+            write_manifest(self.path, self._recording, stem_set, extra)
+            for file in list(self.path.iterdir()):
+                if file.is_file() and not file.name.startswith(".") and file.name not in published:
+                    file.unlink()
+            (self.path / _FINISHED_NAME).unlink(missing_ok=True)
+        self._part.publish(published, self._replaced)
         return stem_set
+
+    def leave(self) -> None:
+        """Leave what is finished for a later writer of the same key."""
+        self._close()
+        self._part.leave()
 
     def abort(self) -> None:
         """Give up: nothing of the new stems is left, and earlier ones are as they were. Harmless after `finish`."""
-        for writer in self._writers:
-            writer.discard()
+        self._close()
         self._part.abort()
+
+    def _close(self) -> None:
+        for file in self._files:
+            file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -139,7 +224,7 @@ class StemFolderWriter:
         self.abort()
 
     def _refuse_names_of_others(self) -> None:
-        for name in (*(stem.file for stem in self._stems), MANIFEST_NAME):
+        for name in (*(stem.file for stem in self.stems), MANIFEST_NAME):
             if name not in self._replaced and (self._folder / name).exists():
                 raise OutputError(
                     f"'{self._folder / name}' is not a stem of ScoreSep and would be replaced; choose another folder."

@@ -146,6 +146,57 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack("<4sI", name, len(content)) + content
 
 
+def reserve_wav(path: Path, frames: int, channels: int, sample_rate: int) -> None:
+    """Make a 32-bit float WAV file of silence; where the disk can, it takes no room until samples are written.
+
+    Raises
+    ------
+    OSError
+    """
+    writer = WavWriter(path, channels, sample_rate)
+    writer.frames = frames
+    writer.close()
+    os.truncate(path, HEADER_BYTES + frames * channels * 4)
+
+
+class WavFiller:
+    """Writes samples anywhere into a 32-bit float WAV file that `reserve_wav` has made.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    AudioFileError
+        It is no such file.
+    OSError
+        From the other methods, with the system's reason.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.layout = read_wav_layout(path)
+        self._file = open(path, "r+b", buffering=0)  # noqa: SIM115 - closed by close()
+
+    def write(self, start_frame: int, samples: NDArray[np.float32]) -> None:
+        """Write frames from `start_frame`, shape (channels, frames), inside the file."""
+        channels, frames = samples.shape
+        if channels != self.layout.channels or not 0 <= start_frame <= start_frame + frames <= self.layout.frames:
+            raise ValueError(f"{samples.shape} at {start_frame} does not fit into {self.layout}")
+        self._file.seek(self.layout.data_offset + start_frame * channels * 4)
+        view = memoryview(np.ascontiguousarray(samples.T, "<f4").tobytes())
+        while view:  # an unbuffered file may take only part of a block
+            view = view[self._file.write(view) or 0 :]
+
+    def sync(self) -> None:
+        """Wait until all that was written is on the disk itself."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file. Harmless when it is closed."""
+        self._file.close()
+
+
 @dataclass(frozen=True)
 class WavLayout:
     """Where the samples of a WAV file lie.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from scoresep.engines.separation.protocol import (
     BUDGETS,
+    Arrays,
+    Learned,
     SeparationOptions,
     SeparationReport,
     Separator,
-    StemSink,
 )
 from scoresep.errors import UsageError
 
@@ -20,10 +21,11 @@ __all__ = [
     "AUTO",
     "BUDGETS",
     "ENGINES",
+    "Arrays",
+    "Learned",
     "SeparationOptions",
     "SeparationReport",
     "Separator",
-    "StemSink",
     "engine_names",
     "make_engine",
 ]
@@ -44,6 +46,6 @@ def make_engine(name: str) -> Separator:
     """
     if name not in engine_names():
         raise UsageError(f"There is no engine {name!r}; choose one of {', '.join(engine_names())}.")
-    from scoresep.engines.separation.nmf import NmfSeparator
+    from scoresep.engines.separation.nmf.separator import NmfSeparator
 
     return NmfSeparator()

@@ -67,6 +67,12 @@ class FrameGrid:
         """Return the windows, with fractions, that are centred at frames of the recording."""
         return (frame - self.centre_frame(0)) / self.hop_frames
 
+    def windows_of(self, start_frame: int, stop_frame: int) -> tuple[int, int]:
+        """Return the windows [first, last) that touch the frames [start_frame, stop_frame) of the recording."""
+        first = (start_frame - self.window_frames) // self.hop_frames + OVERLAP
+        last = -(-stop_frame // self.hop_frames) + OVERLAP - 1
+        return max(first, 0), min(last, self.windows)
+
     def hann(self, device: torch.device) -> Tensor:
         """Return the periodic Hann window, shape (window_frames,)."""
         return torch.hann_window(self.window_frames, device=device)
@@ -108,19 +114,36 @@ def read_spectra(source: SampleSource, grid: FrameGrid, first: int, last: int, d
 
 
 class OverlapAdd:
-    """Adds windows to a stream of samples, block after block.
+    """Adds windows to a stream of samples, block after block, over a stretch of the recording.
 
     Parameters
     ----------
     grid : FrameGrid
     stems, channels : int
     device : torch.device
+    start_frame, stop_frame : int, optional
+        The stretch; all of the recording by default.
+
+    Attributes
+    ----------
+    first, last : int
+        The windows [first, last) that have a part in the stretch: `add` wants all of them, in order.
     """
 
-    def __init__(self, grid: FrameGrid, stems: int, channels: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        grid: FrameGrid,
+        stems: int,
+        channels: int,
+        device: torch.device,
+        start_frame: int = 0,
+        stop_frame: int | None = None,
+    ) -> None:
         self._grid = grid
         self._tail = torch.zeros(stems, channels, grid.window_frames - grid.hop_frames, device=device)
-        self._position = grid.start_frame(0)
+        self._start, self._stop = start_frame, grid.frames if stop_frame is None else stop_frame
+        self.first, self.last = grid.windows_of(self._start, self._stop)
+        self._position = grid.start_frame(self.first)
 
     def move_to(self, device: torch.device) -> None:
         """Go on on another device."""
@@ -151,6 +174,7 @@ class OverlapAdd:
         flat[:, :, : self._tail.shape[2]] += self._tail
         self._tail = flat[:, :, count * hop :].clone()
         start, self._position = self._position, self._position + count * hop
-        low, high = max(-start, 0), max(min(self._grid.frames - start, count * hop), 0)
+        done = count * hop
+        low, high = (min(max(edge - start, 0), done) for edge in (self._start, self._stop))
         samples: NDArray[np.float32] = flat[:, :, low:high].cpu().numpy()
         return samples

@@ -1,13 +1,14 @@
-"""What every engine of separation is: notes and samples in, stems block by block and progress out.
+"""What every engine of separation is: it learns a recording, and then gives the stems of any stretch of it.
 
-An engine never sees a file, a project or a session. It writes its stems to a sink in order, from the first frame of the
-recording to the last, so that nothing of the size of the recording has to be held.
+An engine never sees a file, a project or a session. Stretches can be asked for in any order, so that a person hears
+first what lies under the playhead, and only what an edit touches is made again; what they add up to is the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 
 BUDGETS = ("preview", "balanced", "best")
+
+Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -55,17 +58,42 @@ class SeparationReport:
     warnings: tuple[str, ...] = ()
 
 
-class StemSink(Protocol):
-    """Where stems go, in order, block by block."""
+class Learned(Protocol):
+    """What an engine has learned of one recording; gives the stems of any stretch of it."""
 
-    def write(self, stems: NDArray[np.float32]) -> None:
-        """Take the next frames of all stems.
+    def stems(
+        self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
+    ) -> NDArray[np.float32]:
+        """Separate the frames [start_frame, stop_frame).
+
+        The samples do not depend on where the stretch begins and ends, so that stretches meet without a seam.
 
         Parameters
         ----------
-        stems : ndarray [shape=(stem_count + 1, channels, frames)], float32
-            The residual is the last; all of them add up to the recording.
+        source : SampleSource
+            The recording that was learned.
+        notes : SoundingNotes
+            Those that were learned from, or with some moved, added or left out since; that changes only what sounds
+            near to these.
+        start_frame, stop_frame : int
+            Inside the recording.
+        progress : Progress
+
+        Returns
+        -------
+        stems : ndarray [shape=(stem_count, channels, stop_frame - start_frame)], float32
+            The residual is what they leave of the recording.
+
+        Raises
+        ------
+        SeparationError, Cancelled
         """
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything learned, to be kept beside the stems; `Separator.learn` takes it again."""
+
+    def report(self) -> SeparationReport:
+        """Say what did the work, as it stands now."""
 
 
 class Separator(Protocol):
@@ -75,15 +103,28 @@ class Separator(Protocol):
     def name(self) -> str:
         """Short name, as on the command line."""
 
-    def separate(
+    def learn(
         self,
         source: SampleSource,
         notes: SoundingNotes,
         options: SeparationOptions,
-        sink: StemSink,
         progress: Progress,
-    ) -> SeparationReport:
-        """Separate all of `source` into `notes.stem_count` stems and the residual.
+        known: Arrays | None = None,
+        keep: Callable[[Arrays], None] | None = None,
+    ) -> Learned:
+        """Learn what the parts of a recording sound like.
+
+        Parameters
+        ----------
+        source : SampleSource
+        notes : SoundingNotes
+        options : SeparationOptions
+        progress : Progress
+        known : mapping of str to ndarray, optional
+            What this engine had learned of the recording before, perhaps not to the end: it goes on from there.
+            Ignored where it does not fit.
+        keep : callable, optional
+            Called now and then in long learning with what is known so far.
 
         Raises
         ------

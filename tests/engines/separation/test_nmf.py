@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from separation_audio import QUICK, RATE, duet, notes_of, separate
 
 from scoresep.engines.metrics import si_sdr_db, sum_error_db
-from scoresep.engines.separation import nmf
-from scoresep.engines.separation.settings import NmfSettings, settings_for
+from scoresep.engines.separation.nmf import separator
+from scoresep.engines.separation.nmf.settings import NmfSettings, settings_for
 from scoresep.errors import Cancelled, OutOfMemoryError, UsageError
 from scoresep.progress import Progress
 
@@ -173,21 +173,21 @@ def test_too_little_memory_is_met_with_smaller_blocks(monkeypatch: pytest.Monkey
     notes, stems = duet()
     recording = stems.sum(0)[None]
     expected, _ = separate(recording, RATE, notes, QUICK)
-    honest = nmf._block_stems
+    honest = separator._Ready.block_stems
 
-    def tight(source, learned, first, last, progress):  # type: ignore[no-untyped-def]
+    def tight(ready, source, first, last, progress):  # type: ignore[no-untyped-def]
         if last - first > 20:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return honest(source, learned, first, last, progress)
+        return honest(ready, source, first, last, progress)
 
-    monkeypatch.setattr(nmf, "_block_stems", tight)
+    monkeypatch.setattr(separator._Ready, "block_stems", tight)
     result, _ = separate(recording, RATE, notes, QUICK)
     np.testing.assert_allclose(result, expected, atol=1e-4)
 
     def hopeless(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr(nmf, "_block_stems", hopeless)
+    monkeypatch.setattr(separator._Ready, "block_stems", hopeless)
     with pytest.raises(OutOfMemoryError, match="memory"):
         separate(recording, RATE, notes, QUICK)
 
@@ -197,7 +197,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(monkeypatch: pytest.Mon
         raise RuntimeError("a mistake of ours")
 
     notes, stems = duet()
-    monkeypatch.setattr(nmf, "_block_stems", broken)
+    monkeypatch.setattr(separator._Ready, "block_stems", broken)
     with pytest.raises(RuntimeError, match="a mistake of ours"):
         separate(stems.sum(0)[None], RATE, notes, QUICK)
 

@@ -10,7 +10,7 @@ from separation_audio import notes_of
 from scoresep.engines.separation.activity import Tolerances, note_intervals, paint, pitches_of
 from scoresep.engines.separation.axis import fit_axis
 from scoresep.engines.separation.grid import FrameGrid
-from scoresep.engines.separation.templates import LOBE_BINS, band_bumps, hann_lobe, make_atoms, neighbour_weights
+from scoresep.engines.separation.nmf.templates import LOBE_BINS, band_bumps, hann_lobe, make_atoms, neighbour_weights
 
 CPU = torch.device("cpu")
 GRID = FrameGrid(16000, 160000, 512)

@@ -16,8 +16,8 @@ from torch import Tensor
 from scoresep.engines.separation.activity import attack_intervals, note_intervals, paint, pitches_of
 from scoresep.engines.separation.axis import FitAxis, fit_axis
 from scoresep.engines.separation.grid import FrameGrid
-from scoresep.engines.separation.settings import NmfSettings
-from scoresep.engines.separation.templates import Atoms, band_bumps, make_atoms, neighbour_weights
+from scoresep.engines.separation.nmf.settings import NmfSettings
+from scoresep.engines.separation.nmf.templates import Atoms, band_bumps, make_atoms, neighbour_weights
 from scoresep.model.alignment import SoundingNotes
 
 TINY = 1e-9

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scoresep.engines.separation.dictionary import TINY, Dictionary
-from scoresep.engines.separation.fitting import Block
+from scoresep.engines.separation.nmf.dictionary import TINY, Dictionary
+from scoresep.engines.separation.nmf.fitting import Block
 
 
 def stem_powers(dictionary: Dictionary, block: Block, exponent: float, check: Callable[[], None]) -> Tensor:

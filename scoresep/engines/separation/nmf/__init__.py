@@ -1,0 +1,1 @@
+"""The engine `nmf`: score-informed non-negative matrix factorisation."""
