@@ -51,16 +51,11 @@ def bent_alignment(
     reach : Reach
     """
     time_map = alignment.time_map
-    at = time_map.quarter_to_frame(quarter)
-    step = unfolded.step_at(quarter)
-    bar_quarter = max(unfolded.measure_of_step(step).duration_quarter, SAME_QUARTER)
-    fade = FADE_PER_SHIFT * abs(frame - at)
-    quiet = []  # frames from which on nothing moves
-    if reach is not Reach.NEIGHBOURS:
-        quiet.append(min(float(time_map.quarter_to_frame(quarter - bar_quarter)), at - fade, at - 1))
-    if reach is Reach.NEAR:
-        quiet.append(max(float(time_map.quarter_to_frame(quarter + bar_quarter)), at + fade, at + 1))
-    return _through(alignment, unfolded, _bent_map(time_map, quarter, frame, quiet), quarter, frame)
+    shift = frame - time_map.quarter_to_frame(quarter)
+    bar_quarter = max(unfolded.measure_of_step(unfolded.step_at(quarter)).duration_quarter, SAME_QUARTER)
+    before, after = _quiet_frames(time_map, (quarter, quarter), (bar_quarter, bar_quarter), abs(shift))
+    quiet = {Reach.NEIGHBOURS: [], Reach.ONWARD: [before], Reach.NEAR: [before, after]}[reach]
+    return _through(alignment, unfolded, _bent_map(time_map, (quarter, quarter), shift, quiet), quarter, frame)
 
 
 def shifted_alignment(alignment: Alignment, unfolded: UnfoldedScore, quarter: float, frame: int) -> Alignment:
@@ -82,6 +77,52 @@ def present_frame(time_map: TimeMap, quarter: float) -> int:
     after = time_map.frame[time_map.is_by_hand & (time_map.quarter > quarter + SAME_QUARTER)]
     at = time_map.quarter_to_frame(quarter)
     return min(at, int(after[0]) - APART_FRAMES) if len(after) else at
+
+
+def block_shifted_alignment(
+    alignment: Alignment, unfolded: UnfoldedScore, first_quarter: float, last_quarter: float, shift_frames: int
+) -> Alignment:
+    """Move everything from one position to another by as much, points by hand among it; what is around bends.
+
+    Both positions become points by hand. Around them the shift fades as with `Reach.NEAR`, and nothing moves from the
+    next point by hand on. Notes inside keep their distances to the frame.
+
+    Parameters
+    ----------
+    alignment : Alignment
+    unfolded : UnfoldedScore
+    first_quarter, last_quarter : float
+        May be the same.
+    shift_frames : int
+        Within `room_for_block`.
+    """
+    time_map, notes, times = alignment.time_map, unfolded.notes, alignment.note_times
+    bars = [
+        max(unfolded.measure_of_step(unfolded.step_at(q)).duration_quarter, SAME_QUARTER)
+        for q in (first_quarter, last_quarter)
+    ]
+    quiet = _quiet_frames(time_map, (first_quarter, last_quarter), (bars[0], bars[1]), abs(shift_frames))
+    bent = _bent_map(time_map, (first_quarter, last_quarter), shift_frames, list(quiet))
+    moved, ends = _moved_times(alignment, notes, bent), notes.onset_quarter + notes.duration_quarter
+    inside = _is_between(notes.onset_quarter, first_quarter, last_quarter)
+    ends_inside = _is_between(ends, first_quarter, last_quarter)
+    onset = np.where(inside, times.onset_frame + shift_frames, moved.onset_frame)
+    offset = np.where(ends_inside, times.offset_frame + shift_frames, moved.offset_frame)
+    offset = np.maximum(offset, onset + (~notes.is_grace).astype(np.int64))
+    return replace(alignment, time_map=bent, note_times=replace(times, onset_frame=onset, offset_frame=offset))
+
+
+def room_for_block(time_map: TimeMap, first_quarter: float, last_quarter: float, total_frames: int) -> tuple[int, int]:
+    """Return by how many frames a block can be moved, earlier (negative) and later: up to the points by hand around it.
+
+    Where there is no room the last comes before the first.
+    """
+    first, last = (time_map.quarter_to_frame(q) for q in (first_quarter, last_quarter))
+    before = time_map.frame[time_map.is_by_hand & (time_map.quarter < first_quarter - SAME_QUARTER)]
+    after = time_map.frame[time_map.is_by_hand & (time_map.quarter > last_quarter + SAME_QUARTER)]
+    low = int(before[-1]) + APART_FRAMES if len(before) else 0
+    high = int(after[0]) - APART_FRAMES if len(after) else total_frames
+    return low - first, high - last
 
 
 def room_for(time_map: TimeMap, quarter: float, total_frames: int, shifts_rest: bool = False) -> tuple[int, int]:
@@ -108,24 +149,45 @@ def room_for(time_map: TimeMap, quarter: float, total_frames: int, shifts_rest: 
     return low, int(after[0]) - APART_FRAMES
 
 
-def _bent_map(time_map: TimeMap, quarter: float, frame: int, quiet: list[float]) -> TimeMap:
-    other = np.abs(time_map.quarter - quarter) > SAME_QUARTER
-    hand = time_map.is_by_hand & other
-    at = time_map.quarter_to_frame(quarter)
-    # Anchors of the shift, in frames as they are: nothing at points by hand, all of it at the point.
-    anchors, shifts = time_map.frame[hand].astype(np.float64), np.zeros(int(hand.sum()))
+def _quiet_frames(
+    time_map: TimeMap, block: tuple[float, float], bars: tuple[float, float], shift_frames: int
+) -> tuple[float, float]:
+    """Return the frames before and after a block (in quarters) at which a shift has faded out: a bar away, or more."""
+    first, last = (time_map.quarter_to_frame(q) for q in block)
+    fade = FADE_PER_SHIFT * shift_frames
+    before = min(float(time_map.quarter_to_frame(block[0] - bars[0])), first - fade, first - 1)
+    after = max(float(time_map.quarter_to_frame(block[1] + bars[1])), last + fade, last + 1)
+    return before, after
+
+
+def _is_between(quarters: NDArray[np.float64], first: float, last: float) -> NDArray[np.bool_]:
+    return (quarters > first - SAME_QUARTER) & (quarters < last + SAME_QUARTER)
+
+
+def _bent_map(time_map: TimeMap, block: tuple[float, float], shift_frames: int, quiet: list[float]) -> TimeMap:
+    """Move a block (first and last quarter), points by hand in it included, and fade out at points by hand and `quiet`.
+
+    The ends of the block become points by hand.
+    """
+    ends = np.unique(block)
+    inside = _is_between(time_map.quarter, *block)
+    fixed = time_map.is_by_hand & ~inside
+    at = time_map.quarters_to_frames(ends)
+    # Anchors of the shift, in frames as they are: nothing at points by hand around, all of it at the block's ends.
+    anchors, shifts = time_map.frame[fixed].astype(np.float64), np.zeros(int(fixed.sum()))
     for rest in quiet:  # a point by hand that is nearer takes its place
-        between = (anchors < at) & (anchors >= rest) if rest < at else (anchors > at) & (anchors <= rest)
-        if not between.any():
+        is_nearer = (anchors < at[0]) & (anchors >= rest) if rest < at[0] else (anchors > at[-1]) & (anchors <= rest)
+        if not is_nearer.any():
             anchors, shifts = np.append(anchors, rest), np.append(shifts, 0.0)
-    anchors, shifts = np.append(anchors, at), np.append(shifts, frame - at)
+    anchors, shifts = np.append(anchors, at), np.append(shifts, np.full(len(at), shift_frames))
     order = np.argsort(anchors, kind="stable")
     moved = time_map.frame + np.rint(np.interp(time_map.frame, anchors[order], shifts[order])).astype(np.int64)
-    moved[time_map.is_by_hand] = time_map.frame[time_map.is_by_hand]
+    moved = np.where(inside, time_map.frame + shift_frames, np.where(fixed, time_map.frame, moved))
+    other = np.abs(time_map.quarter[:, None] - ends).min(axis=1) > SAME_QUARTER
     return rising_time_map(
-        np.append(time_map.quarter[other], quarter),
-        np.append(moved[other], frame),
-        np.append(time_map.is_by_hand[other], True),
+        np.append(time_map.quarter[other], ends),
+        np.append(moved[other], at + shift_frames),
+        np.append(time_map.is_by_hand[other], np.ones(len(ends), np.bool_)),
     )
 
 

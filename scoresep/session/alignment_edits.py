@@ -1,4 +1,4 @@
-"""Edits of the alignment by hand beyond placing one point (`edits.place_bar`): free a point, move all that comes after.
+"""Edits of the alignment by hand beyond placing one point (`edits.place_bar`): free a point, move many at once.
 
 Pure functions from the present project to a `Change`, as in `edits`.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from scoresep.errors import UsageError
 from scoresep.model.alignment import Alignment
-from scoresep.model.bending import present_frame, shifted_alignment
+from scoresep.model.bending import block_shifted_alignment, present_frame, room_for_block, shifted_alignment
 from scoresep.model.project import Change, Project, change_to
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import SAME_QUARTER
@@ -81,6 +81,53 @@ def shift_after(project: Project, point: SyncPoint) -> Change:
     return change_to(
         project,
         f"Shift all from {position_text(unfolded, point)}",
+        alignment=moved,
+        pending_alignment=None,
+        hand_points=tuple(sorted(points, key=lambda p: p.frame)),
+        activities=activities_following(project, moved),
+    )
+
+
+def shift_block(project: Project, first: SyncPoint, last: SyncPoint, shift_frames: int) -> Change:
+    """Move all from one position to another by as much: what was selected.
+
+    Both become points by hand, those inside go along, those outside never move, and what lies between bends.
+
+    Parameters
+    ----------
+    project : Project
+    first, last : SyncPoint
+        Where the block begins and ends; their frames are not looked at.
+    shift_frames : int
+
+    Raises
+    ------
+    UsageError
+        If there is no alignment yet, or the block would pass a point by hand or leave the recording.
+    """
+    unfolded, alignment = _aligned(project)
+    assert project.recording is not None
+    time_map = alignment.time_map
+    ends = quarter_of(unfolded, first), quarter_of(unfolded, last)
+    low, high = room_for_block(time_map, *ends, project.recording.frames)
+    if not low <= shift_frames <= high:
+        raise UsageError("What is selected cannot be moved beyond a point by hand or the recording; move it by less.")
+    moved = block_shifted_alignment(alignment, unfolded, *ends, shift_frames)
+    points = []
+    for point in project.hand_points:
+        quarter = quarter_of(unfolded, point)
+        if min(abs(quarter - end) for end in ends) <= SAME_QUARTER:
+            continue  # an end of the block takes its place
+        is_inside = ends[0] < quarter < ends[1]
+        points.append(replace(point, frame=point.frame + shift_frames) if is_inside else point)
+    places = dict(zip(ends, (first, last), strict=True))
+    points += [
+        replace(point, frame=time_map.quarter_to_frame(quarter) + shift_frames, is_by_hand=True)
+        for quarter, point in places.items()
+    ]
+    return change_to(
+        project,
+        f"Shift {position_text(unfolded, first)}" + (f" to {position_text(unfolded, last)}" if len(places) > 1 else ""),
         alignment=moved,
         pending_alignment=None,
         hand_points=tuple(sorted(points, key=lambda p: p.frame)),

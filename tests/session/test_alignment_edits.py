@@ -14,7 +14,7 @@ from small_scores import even_alignment, scale_score
 from scoresep.errors import UsageError
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import Recording
-from scoresep.model.bending import Reach, room_for
+from scoresep.model.bending import Reach, room_for, room_for_block
 from scoresep.model.project import Change, Project, ScoreFile, apply_change
 from scoresep.model.segments import Activity
 from scoresep.model.timemap import SyncPoint
@@ -71,7 +71,7 @@ def moved_rows(before: Project, after: Project) -> np.ndarray:
 Step = tuple[str, int, float, float]
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["near", "onward", "neighbours", "shift", "free"]),
+        st.sampled_from(["near", "onward", "neighbours", "shift", "free", "block"]),
         st.integers(0, 7),
         st.sampled_from([1.0, 2.0, 2.5, 3.75]),
         st.floats(0, 1),
@@ -90,6 +90,15 @@ def test_whatever_is_done_in_whatever_order(doings: list[Step]) -> None:
         assert unfolded is not None
         point = SyncPoint(bar, 1, beat, 0)
         quarter = alignment_edits.quarter_of(unfolded, point)
+        if what == "block":
+            last = replace(point, measure_index=min(bar + round(3 * place), 7), beat=4.0)
+            room = room_for_block(
+                aligned(project).time_map, quarter, alignment_edits.quarter_of(unfolded, last), RECORDING.frames
+            )
+            if room[0] <= room[1]:
+                shift = round(room[0] + place * (room[1] - room[0]))
+                project = done(project, alignment_edits.shift_block(project, point, last, shift))
+            continue
         low, high = room_for(aligned(project).time_map, quarter, RECORDING.frames, what == "shift")
         if high < low:
             continue
@@ -150,6 +159,52 @@ def test_shifting_is_refused_where_a_point_would_leave_the_recording_or_pass_its
     project = done(made(), edits.place_bar(made(), SyncPoint(1, 1, 1.0, 98_200)))
     with pytest.raises(UsageError, match="neighbour"):
         alignment_edits.shift_after(project, SyncPoint(2, 1, 1.0, 98_200))
+
+
+@given(st.integers(-QUARTER, QUARTER), st.booleans())
+def test_a_block_moves_as_one_and_points_by_hand_around_it_stay(shift: int, has_points: bool) -> None:
+    project = made()
+    for bar, beat in ((1, 1.0), (4, 3.0), (6, 1.0)) if has_points else ():
+        frame = START + round((4 * bar + beat - 1) * QUARTER) + 40
+        project = done(project, edits.place_bar(project, SyncPoint(bar, 1, beat, frame), Reach.NEAR))
+    first, last = SyncPoint(3, 1, 1.0, 0), SyncPoint(4, 1, 4.0, 0)
+    after = done(project, alignment_edits.shift_block(project, first, last, shift))
+    assert project.unfolded is not None
+    quarters, times = project.unfolded.notes.onset_quarter, aligned(after).note_times
+    onset = times.onset_frame - aligned(project).note_times.onset_frame
+    inside = (quarters >= 12) & (quarters <= 19)
+    assert np.all(onset[inside] == shift), "what is selected keeps its shape to the frame"
+    away = (quarters <= 4) | (quarters >= 24)
+    assert np.all(onset[away] == 0), "a bar away, or beyond a point by hand, nothing moves"
+    bent = np.abs(onset[~inside & ~away])
+    assert np.all(bent <= abs(shift)) and (abs(shift) < 10 or bent.max() > 0)
+    tempo = np.diff(aligned(after).time_map.frame) / QUARTER
+    assert has_points or (tempo.min() > 0.6 and tempo.max() < 1.4)
+    moved = {
+        p.frame - q.frame
+        for p in after.hand_points
+        for q in project.hand_points
+        if (p.measure_index, p.beat) == (q.measure_index, q.beat)
+    }
+    assert moved == ({0, shift} if has_points else set())
+    assert len(after.hand_points) == (5 if has_points else 2)
+
+
+def test_a_block_is_not_moved_past_a_point_by_hand_nor_out_of_the_recording() -> None:
+    project = done(made(), edits.place_bar(made(), SyncPoint(5, 1, 1.0, START + 20 * QUARTER), Reach.NEAR))
+    first, last = SyncPoint(3, 1, 1.0, 0), SyncPoint(4, 1, 4.0, 0)
+    after = done(project, alignment_edits.shift_block(project, first, last, QUARTER - 1))
+    with pytest.raises(UsageError, match="move it by less"):
+        alignment_edits.shift_block(project, first, last, QUARTER)
+    with pytest.raises(UsageError, match="move it by less"):
+        alignment_edits.shift_block(after, SyncPoint(0, 1, 1.0, 0), SyncPoint(1, 1, 1.0, 0), -START - 1)
+
+
+def test_one_position_alone_is_a_block_too() -> None:
+    point = SyncPoint(3, 1, 1.0, START + 12 * QUARTER + 500)
+    placed = done(made(), edits.place_bar(made(), point, Reach.NEAR))
+    shifted = done(made(), alignment_edits.shift_block(made(), point, point, 500))
+    assert aligned(shifted).time_map == aligned(placed).time_map and shifted.hand_points == placed.hand_points
 
 
 def test_a_freed_point_stays_where_it_is_and_is_no_longer_by_hand() -> None:
