@@ -43,12 +43,14 @@ class Worker(StrEnum):
     LIGHT = "light"
     TORCH = "torch"
     ENGRAVING = "engraving"
+    SPECTRA = "spectra"
 
 
 WARM_MODULES: dict[Worker, tuple[str, ...]] = {
     Worker.LIGHT: ("numpy", "scipy.signal", "scoresep.session.pipeline"),
     Worker.TORCH: ("torch", "scoresep.session.pipeline"),
     Worker.ENGRAVING: ("numpy", "scoresep.files.engraving"),
+    Worker.SPECTRA: ("scipy.fft", "scoresep.session.spectrograms"),
 }
 
 
