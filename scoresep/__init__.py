@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from scoresep.errors import Cancelled, InputError, OutputError, ScoreSepError
     from scoresep.model.project import Project, Recipe
     from scoresep.progress import Progress
-    from scoresep.session.pipeline import align, segment, segments, separate
+    from scoresep.session.pipeline import align, segment, segments
     from scoresep.session.scripting import open, save, write_notes, write_segments
+    from scoresep.session.separating import separate
 
 __version__ = "0.1.0"
 
@@ -37,7 +38,7 @@ _HOMES = {
     "align": "session.pipeline",
     "segment": "session.pipeline",
     "segments": "session.pipeline",
-    "separate": "session.pipeline",
+    "separate": "session.separating",
     "open": "session.scripting",
     "save": "session.scripting",
     "write_notes": "session.scripting",

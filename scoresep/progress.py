@@ -29,12 +29,15 @@ class ProgressState:
         Seconds since the work began.
     remaining_s : float or None
         Estimated seconds to the end; None while too little is done to say.
+    finished : object
+        What of the work can be used already, as the work itself describes it; None while nothing can.
     """
 
     fraction: float = 0.0
     text: str = ""
     elapsed_s: float = 0.0
     remaining_s: float | None = None
+    finished: object = None
 
 
 class Progress:
@@ -46,20 +49,25 @@ class Progress:
         Called at every update, from the thread that works.
     is_cancelled : callable returning bool, optional
         Asked at every update.
+    wish : callable returning int, optional
+        Where the person is just now: a frame of the recording, or -1.
     """
 
     def __init__(
         self,
         report: Callable[[ProgressState], None] | None = None,
         is_cancelled: Callable[[], bool] | None = None,
+        wish: Callable[[], int] | None = None,
     ) -> None:
         self._report = report
         self._is_cancelled = is_cancelled
+        self._wish = wish
         self._start_s = time.monotonic()
         self._low = 0.0
         self._high = 1.0
         self._root: Progress = self
         self._last_text = ""
+        self._finished: object = None
 
     def update(self, fraction: float, text: str = "") -> None:
         """Tell how far the work is.
@@ -86,7 +94,16 @@ class Progress:
         remaining_s = None
         if done > 0.01 and elapsed_s > MIN_ELAPSED_FOR_ESTIMATE_S:
             remaining_s = elapsed_s * (1.0 - done) / done
-        root._report(ProgressState(done, root._last_text, elapsed_s, remaining_s))
+        root._report(ProgressState(done, root._last_text, elapsed_s, remaining_s, root._finished))
+
+    def finished(self, what: object) -> None:
+        """Tell with the next update what can be used already: a small frozen value."""
+        self._root._finished = what
+
+    @property
+    def wished_frame(self) -> int:
+        """The frame of the recording that the person wants next; -1 where that is not known."""
+        return -1 if self._root._wish is None else self._root._wish()
 
     def check(self) -> None:
         """Raise `Cancelled` if the person has cancelled the work."""

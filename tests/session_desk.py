@@ -14,8 +14,9 @@ from duet import Duet
 
 from scoresep.files.stem_files import StemFolderWriter
 from scoresep.model.project import StemSet
-from scoresep.session import edits, pipeline
+from scoresep.session import edits
 from scoresep.session.jobs import Job, JobRunner
+from scoresep.session.separation_request import separation_request
 from scoresep.session.session import Session
 from scoresep.session.settings import Settings
 
@@ -110,7 +111,7 @@ def rename_part(session: Session, name: str) -> None:
 
 def make_stems(session: Session, level: float = 0.25) -> StemSet:
     """Give an aligned session whole stems without computing any: each a constant, the residual one of its own."""
-    request = pipeline.separation_request(session.project, "")
+    request = separation_request(session.project, "")
     folder = session.store.stem_folder(request.input_key)
     parts = tuple(zip(request.stem_parts, request.stem_names, strict=True))
     recording = request.recording

@@ -20,6 +20,7 @@ from scoresep.qt import main_window
 from scoresep.qt.main_window import MainWindow
 from scoresep.qt.theme import Appearance
 from scoresep.session import edits, pipeline
+from scoresep.session.separation_request import separation_request
 from scoresep.session.session import Session
 from scoresep.session.settings import Settings
 from scoresep.session.stem_peaks import build_stem_peaks
@@ -111,7 +112,7 @@ class Bench:
         project = self.session.project
         assert project.recording is not None
         folder = self.folder / "stems"
-        request = pipeline.separation_request(project, str(folder))
+        request = separation_request(project, str(folder))
         writer = StemFolderWriter(folder, project.recording, tuple(enumerate(PARTS)))
         writer.write(np.stack([tone(660), tone(110), np.zeros(FRAMES, np.float32)])[:, None])
         stem_set = writer.finish("test", "cpu", request.input_key)

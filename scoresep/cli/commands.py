@@ -17,9 +17,10 @@ from scoresep.files.notes_csv import read_notes_csv
 from scoresep.model.path import PathChoices, repeat_sites
 from scoresep.model.project import Project, Recipe, apply_change
 from scoresep.progress import Progress
-from scoresep.session import edits, pipeline
+from scoresep.session import edits, pipeline, separating
 from scoresep.session.played_path import played_otherwise
 from scoresep.session.scripting import write_notes, write_segments
+from scoresep.session.separation_request import separation_request
 
 OpenWindow = Callable[[Sequence[str]], int]
 
@@ -53,7 +54,7 @@ def separate(options: argparse.Namespace, terminal: Terminal, open_window: OpenW
     """Write the folder of stems."""
     progress = terminal.progress()
     recipe = Recipe(options.engine, options.budget, options.seed)
-    pipeline.check_recipe(recipe)
+    separating.check_recipe(recipe)
     check_device(options.device)
     check_output(options.output, is_folder=True)
     project = replace(_opened(options, terminal, progress.part(0.0, 0.1)), recipe=recipe)
@@ -62,8 +63,8 @@ def separate(options: argparse.Namespace, terminal: Terminal, open_window: OpenW
         project = _with_notes_of(project, Path(options.notes), terminal)
     else:
         project = _aligned(project, terminal, progress.part(0.1, 0.3))
-    request = pipeline.separation_request(project, options.output, options.device, chosen)
-    answer = pipeline.separate_recording(request, progress.part(0.3, 1.0))
+    request = separation_request(project, options.output, options.device, chosen)
+    answer = separating.separate_recording(request, progress.part(0.3, 1.0))
     for warning in answer.warnings:
         terminal.warn(warning)
     _tell_stems(answer, terminal)
@@ -98,7 +99,7 @@ def _tell_alignment(project: Project, terminal: Terminal, output: str) -> None:
     )
 
 
-def _tell_stems(answer: pipeline.SeparationAnswer, terminal: Terminal) -> None:
+def _tell_stems(answer: separating.SeparationAnswer, terminal: Terminal) -> None:
     stem_set = answer.stem_set
     files = [stem.file for stem in stem_set.stems]
     made_by = f"({stem_set.engine} on {stem_set.device})"

@@ -14,7 +14,7 @@ from scoresep.errors import OutputError
 from scoresep.files.atomic import make_folders, output_errors, remove_empty, write_whole
 from scoresep.files.project_files import data_folder, save_project
 from scoresep.resources import resource_path
-from scoresep.session import pipeline
+from scoresep.session import pipeline, separating
 from scoresep.session.scripting import write_notes, write_segments
 
 PIECE = ("demo/demo.ogg", "demo/demo.musicxml")
@@ -32,7 +32,7 @@ def demo(options: argparse.Namespace, terminal: Terminal, open_window: Callable[
         project, _ = pipeline.open_files(audio, score, progress.part(0.0, 0.1))
         project = pipeline.align(project, progress.part(0.1, 0.3))
         project = pipeline.segment(project, progress.part(0.3, 0.35))
-        project = pipeline.separate(project, stems, device=options.device, progress=progress.part(0.35, 1.0))
+        project = separating.separate(project, stems, device=options.device, progress=progress.part(0.35, 1.0))
         write_notes(project, folder / NOTES)
         write_segments(project, folder / SEGMENTS)
         save_project(project, project_path)

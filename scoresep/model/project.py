@@ -85,6 +85,27 @@ class Mixer:
 
 
 @dataclass(frozen=True)
+class RecipeRule:
+    """Another engine or budget for one part, one stretch of the recording, or both.
+
+    Attributes
+    ----------
+    engine, budget : str
+        As in `Recipe`.
+    part_index : int or None
+        None for all parts.
+    start_frame, end_frame : int or None
+        Half-open; None for all of the recording.
+    """
+
+    engine: str
+    budget: str
+    part_index: int | None = None
+    start_frame: int | None = None
+    end_frame: int | None = None
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How stems are to be made.
 
@@ -95,11 +116,14 @@ class Recipe:
     budget : str
         ``preview``, ``balanced`` or ``best``.
     seed : int
+    rules : tuple of RecipeRule
+        What is made otherwise; a later rule goes over an earlier one.
     """
 
     engine: str = "auto"
     budget: str = "balanced"
     seed: int = 0
+    rules: tuple[RecipeRule, ...] = ()
 
 
 @dataclass(frozen=True)

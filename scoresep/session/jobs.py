@@ -48,7 +48,7 @@ class Worker(StrEnum):
 
 WARM_MODULES: dict[Worker, tuple[str, ...]] = {
     Worker.LIGHT: ("numpy", "scipy.signal", "scoresep.session.pipeline"),
-    Worker.TORCH: ("torch", "scoresep.session.pipeline"),
+    Worker.TORCH: ("torch", "scoresep.session.separating"),
     Worker.ENGRAVING: ("numpy", "scoresep.files.engraving"),
     Worker.SPECTRA: ("scipy.fft", "scoresep.session.spectrograms"),
 }
@@ -107,12 +107,16 @@ class _Process:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.cancel: Event = context.Event()
+        self.wish = context.Value("q", -1, lock=False)
         self.job: Job | None = None
         self.kill_at_s: float | None = None
         # Nothing is sent before the worker listens: a large request would wait for its imports, and the window with it.
         self.is_ready = False
         self.process = context.Process(
-            target=_serve, args=(theirs, self.cancel, WARM_MODULES[worker]), name=f"scoresep-{worker}", daemon=True
+            target=_serve,
+            args=(theirs, self.cancel, self.wish, WARM_MODULES[worker]),
+            name=f"scoresep-{worker}",
+            daemon=True,
         )
         self.process.start()
         theirs.close()
@@ -186,6 +190,11 @@ class JobRunner:
             process.cancel.set()
             process.kill_at_s = time.monotonic() + TIDY_UP_S
         self._finish(job, JobState.CANCELLED)
+
+    def wish(self, frame: int) -> None:
+        """Tell running jobs where the person is just now: a frame of the recording that they may do first."""
+        for process in self._processes.values():
+            process.wish.value = frame
 
     def poll(self) -> bool:
         """Hear what the workers have to say and deliver answers. Returns whether anything was heard."""
@@ -302,7 +311,7 @@ class JobRunner:
             self._finish(job, JobState.FAILED)
 
 
-def _serve(connection: Connection, cancel: Event, warm_modules: tuple[str, ...]) -> None:
+def _serve(connection: Connection, cancel: Event, wish: Any, warm_modules: tuple[str, ...]) -> None:
     """Do jobs until the owner is gone; runs in the worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the owner's to handle
     _step_back()
@@ -314,7 +323,7 @@ def _serve(connection: Connection, cancel: Event, warm_modules: tuple[str, ...])
         connection.send(("ready", None, ""))
         while True:
             function, inputs = connection.recv()
-            answer = _answer(function, inputs, Progress(_reporter(connection), cancel.is_set))
+            answer = _answer(function, inputs, Progress(_reporter(connection), cancel.is_set, lambda: int(wish.value)))
             del inputs
             _send(connection, answer)
     except (EOFError, OSError, _OwnerGoneError):

@@ -1,27 +1,25 @@
-"""The main job, step by step: open, align, segment, separate, for the window's workers, the command line and scripts.
+"""The main job, step by step: open, align, segment, for the window's workers, the command line and scripts.
 
 Two kinds of function: those on frozen inputs, which run in a worker process as well as in place (`load_recording`,
-`align_recording`, `separate_recording` ...), and those from project to project, for scripts (`align`, `segment` ...).
+`align_recording` ...), and those from project to project, for scripts (`align`, `segment` ...). The last step is in
+`separating`.
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from scoresep.engines.separation import SeparationOptions, engine_names, make_engine
 from scoresep.errors import InputError, UsageError
 from scoresep.files.audio_files import check_samples, open_recording, open_source
 from scoresep.files.peak_files import build_peaks
 from scoresep.files.score_files import open_score
-from scoresep.files.stem_files import StemFolderWriter
-from scoresep.model.alignment import Alignment, NoteTimes, SoundingNotes, sounding_notes
+from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import Recording
 from scoresep.model.path import PathChoices, performance_path, unfold
-from scoresep.model.project import Project, Recipe, ScoreFile, StemSet, apply_change
+from scoresep.model.project import Project, ScoreFile, apply_change
 from scoresep.model.score import Score, UnfoldedScore
 from scoresep.model.segments import Activity, Segment, segments_of
 from scoresep.model.timemap import SyncPoint
@@ -77,63 +75,6 @@ class SegmentationRequest:
     unfolded: UnfoldedScore
     alignment: Alignment
     absent_parts: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class SeparationRequest:
-    """All that stems depend on, and where they go.
-
-    Attributes
-    ----------
-    recording : Recording
-    notes : SoundingNotes
-    stem_parts : tuple of int
-        The part that owns each stem.
-    stem_names : tuple of str
-        Name of each stem.
-    recipe : Recipe
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
-    folder : str
-        Where the stems are written.
-    wanted : tuple of int or None
-        Stems that are written; what the others hold goes into the residual. None for all.
-    """
-
-    recording: Recording
-    notes: SoundingNotes
-    stem_parts: tuple[int, ...]
-    stem_names: tuple[str, ...]
-    recipe: Recipe
-    device: str
-    folder: str
-    wanted: tuple[int, ...] | None = None
-
-    @property
-    def input_key(self) -> str:
-        """Content key of everything that decides how the stems sound."""
-        digest = hashlib.blake2b(digest_size=16)
-        notes = self.notes
-        for column in (notes.stem_index, notes.pitch_midi, notes.onset_frame, notes.offset_frame, notes.confidence):
-            digest.update(np.ascontiguousarray(column).tobytes())
-        values = (
-            self.recording.content_key,
-            notes.stem_count,
-            notes.programs,
-            self.stem_parts,
-            self.recipe,
-            self.wanted,
-        )
-        digest.update(repr(values).encode())
-        return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class SeparationAnswer:
-    """Stems that were made, and what a person should know of the making."""
-
-    stem_set: StemSet
-    warnings: tuple[str, ...] = ()
 
 
 def load_recording(path: str, progress: Progress) -> LoadedRecording:
@@ -213,43 +154,6 @@ def align_and_segment(request: AlignmentRequest, absent_parts: frozenset[int], p
     return AlignmentAnswer(alignment, segment_recording(to_segment, progress.part(0.7, 1.0)), choices)
 
 
-def separate_recording(request: SeparationRequest, progress: Progress) -> SeparationAnswer:
-    """Separate a recording into a folder of stems.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written.
-    SeparationError, DeviceError, Cancelled
-    """
-    engine = make_engine(request.recipe.engine)
-    options = SeparationOptions(device=request.device, budget=request.recipe.budget, seed=request.recipe.seed)
-    wanted = tuple(range(request.notes.stem_count)) if request.wanted is None else request.wanted
-    parts = tuple((request.stem_parts[i], request.stem_names[i]) for i in wanted)
-    writer = StemFolderWriter(Path(request.folder), request.recording, parts)
-    sink = writer if len(wanted) == request.notes.stem_count else _Chosen(writer, wanted)
-    try:
-        with open_source(request.recording) as source:
-            report = engine.separate(source, request.notes, options, sink, progress)
-        stem_set = writer.finish(report.engine, report.device, request.input_key)
-    except BaseException:
-        writer.abort()
-        raise
-    return SeparationAnswer(stem_set, report.warnings)
-
-
-class _Chosen:
-    """A sink that lets through the wanted stems and adds the others to the residual."""
-
-    def __init__(self, sink: StemFolderWriter, wanted: tuple[int, ...]) -> None:
-        self._sink = sink
-        self._wanted = list(wanted)
-
-    def write(self, stems: np.ndarray) -> None:
-        rest = [i for i in range(len(stems)) if i not in self._wanted]
-        self._sink.write(np.concatenate([stems[self._wanted], stems[rest].sum(axis=0, keepdims=True)]))
-
-
 def alignment_request(project: Project) -> AlignmentRequest:
     """Gather what an alignment of the project depends on.
 
@@ -275,42 +179,10 @@ def segmentation_request(project: Project) -> SegmentationRequest:
     InputError
         If the project is not aligned.
     """
-    return SegmentationRequest(*_aligned(project), edits.absent_parts(project))
+    return SegmentationRequest(*aligned(project), edits.absent_parts(project))
 
 
-def separation_request(
-    project: Project, folder: str, device: str = "auto", part_indices: tuple[int, ...] | None = None
-) -> SeparationRequest:
-    """Gather what the stems of the project depend on.
-
-    Parameters
-    ----------
-    project : Project
-    folder : str
-    device : str
-    part_indices : tuple of int, optional
-        Parts whose stems are wanted; all by default.
-
-    Raises
-    ------
-    InputError
-        If the project is not aligned.
-    """
-    recording, unfolded, alignment = _aligned(project)
-    owners = project.stem_owners
-    if not owners:
-        raise InputError("Every part is marked as absent from this recording; leave at least one in.")
-    programs = tuple(project.parts[i].instrument.program for i in owners)
-    notes = sounding_notes(unfolded, alignment, project.stem_of_part, programs)
-    names = tuple(project.parts[i].name for i in owners)
-    wanted = None
-    if part_indices is not None:
-        stems = {project.stem_of_part[i] for i in part_indices}
-        wanted = tuple(sorted(s for s in stems if s is not None))
-    return SeparationRequest(recording, notes, owners, names, project.recipe, device, folder, wanted)
-
-
-def _aligned(project: Project) -> tuple[Recording, UnfoldedScore, Alignment]:
+def aligned(project: Project) -> tuple[Recording, UnfoldedScore, Alignment]:
     """Return what every step after the alignment needs, or say which step comes first."""
     if project.recording is None or project.unfolded is None:
         raise InputError("Open a recording and its score first.")
@@ -343,18 +215,6 @@ def open_files(
         warnings += loaded_score.warnings
     loaded = load_recording(str(audio), progress.part(0.5, 1.0))
     return apply_change(project, edits.set_recording(project, loaded.recording)), warnings + loaded.warnings
-
-
-def check_recipe(recipe: Recipe) -> None:
-    """Refuse an engine that does not exist, before any work is done.
-
-    Raises
-    ------
-    UsageError
-    """
-    names = engine_names()
-    if recipe.engine not in names:
-        raise UsageError(f"There is no engine “{recipe.engine}”; choose one of {', '.join(names)}.")
 
 
 def align(project: Project, progress: Progress | None = None) -> Project:
@@ -420,26 +280,3 @@ def segments(project: Project) -> tuple[Segment, ...]:
 def sounding_activities(project: Project) -> tuple[Activity, ...]:
     """Return the activities of the parts that this recording has."""
     return tuple(a for a, p in zip(project.activities or (), project.parts, strict=False) if not p.is_absent)
-
-
-def separate(
-    project: Project,
-    folder: str | Path,
-    recipe: Recipe | None = None,
-    device: str = "auto",
-    progress: Progress | None = None,
-) -> Project:
-    """Return the project with its stems made in `folder`; it is aligned first where it is not yet.
-
-    Raises
-    ------
-    InputError, OutputError, SeparationError, DeviceError, Cancelled
-    """
-    progress = progress or Progress()
-    if recipe is not None:
-        project = replace(project, recipe=recipe)
-    if project.alignment is None:
-        project = align(project, progress.part(0.0, 0.2))
-        progress = progress.part(0.2, 1.0)
-    answer = separate_recording(separation_request(project, str(folder), device), progress)
-    return apply_change(project, edits.set_stems(project, answer.stem_set))

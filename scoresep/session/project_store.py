@@ -215,9 +215,9 @@ class ProjectStore:
         """Find stems that were made of the same input before."""
         return stem_folders.find_stems(self.stem_home, input_key)
 
-    def sweep(self) -> None:
-        """Remove what cancelled or killed separations have left half written."""
-        stem_folders.sweep(self.stem_home)
+    def sweep(self, spared_key: str = "") -> None:
+        """Remove what cancelled or killed separations have left half written, but for those of one content key."""
+        stem_folders.sweep(self.stem_home, spared_key)
 
     # ----------------------------------------------------------------------------------------------------- machinery
 

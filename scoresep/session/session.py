@@ -19,12 +19,14 @@ from scoresep.files.project_links import Relinked, relink
 from scoresep.model.project import Change, Project, Recipe, StemSet, apply_change, change_to
 from scoresep.session import edits, exporting, pipeline, stem_folders
 from scoresep.session.exporting import ExportChoices
-from scoresep.session.jobs import JobRunner, Worker
+from scoresep.session.jobs import JobRunner
 from scoresep.session.messages import LAST_TRY, Message
 from scoresep.session.played_path import played_otherwise
 from scoresep.session.project_store import ProjectStore, at_once
+from scoresep.session.separations import Separations
 from scoresep.session.settings import Settings, load_settings
 from scoresep.session.state import Changed, SessionState
+from scoresep.session.stem_making import StemsSoFar
 
 __all__ = ["DOUBTFUL_CONFIDENCE", "Changed", "Message", "Session"]
 
@@ -32,7 +34,6 @@ __all__ = ["DOUBTFUL_CONFIDENCE", "Changed", "Message", "Session"]
 DOUBTFUL_CONFIDENCE = 0.5
 
 ALIGNMENT_INPUTS = frozenset({"recording", "score", "path", "hand_points"})
-STEM_FIELDS = ("recording", "score", "path", "alignment", "parts", "recipe", "stem_set")
 IN_RECORDING = ("recording", "alignment", "pending_alignment", "hand_points", "activities")
 
 
@@ -54,18 +55,14 @@ class Session(SessionState):
         self._autosave_due_s = time.monotonic() + self.settings.autosave_interval_s
         self._alignment_asked: tuple[pipeline.AlignmentRequest, bool] | None = None
         self._proposed: tuple[pipeline.AlignmentAnswer, frozenset[int]] | None = None
-        self._separation_of: tuple[object, ...] = ()
-        self._must_sweep = False
-        self._known_staleness: tuple[tuple[object, ...], bool] | None = None
+        self._separations = Separations(self, self.store)
 
     # ------------------------------------------------------------------------------------------------ time and the end
 
     def poll(self) -> None:
         """Deliver answers of jobs, tidy up after those that failed, and autosave when it is time."""
         self.runner.poll()
-        if self._must_sweep and self.job("separation") is None and not self.runner.is_tidying:
-            self._must_sweep = False
-            self.store.sweep()
+        self._separations.poll()
         if time.monotonic() >= self._autosave_due_s:
             self._autosave_due_s = time.monotonic() + self.settings.autosave_interval_s
             self.autosave()
@@ -247,11 +244,8 @@ class Session(SessionState):
 
     def _adapt(self, what: frozenset[str]) -> None:
         """Let running work follow an edit: an alignment begins anew, a separation of something else ends."""
-        if what & {"recording", "score"} and self._separation_of != _stems_are_of(self.project):
-            job = self.job("separation")
-            if job is not None:
-                self.cancel(job)
-                self.say("info", "The separation was stopped, since another recording or score is open.", "separation")
+        if what & {"recording", "score"}:
+            self._separations.adapt()
         if what & ALIGNMENT_INPUTS:
             self._renew_alignment()
 
@@ -294,26 +288,16 @@ class Session(SessionState):
         OutputError
             If there is no place for them.
         """
-        wanted = self.project if recipe is None else replace(self.project, recipe=recipe)
-        request = pipeline.separation_request(wanted, "", device or self.settings.device)
-        self._separation_of = _stems_are_of(wanted)
+        self._separations.start(recipe, device or self.settings.device)
 
-        def take(stem_set: StemSet) -> None:
-            self.apply(change_to(self.project, "Separate", recipe=request.recipe, stem_set=stem_set))
+    @property
+    def stems_so_far(self) -> StemsSoFar | None:
+        """The stems that are being made, as far as they are finished; None where none are."""
+        return self._separations.so_far
 
-        def got(answer: pipeline.SeparationAnswer) -> None:
-            take(answer.stem_set)
-            self._say_all("warning", answer.warnings, "separation")
-
-        made_before = self.store.find_stems(request.input_key)
-        if made_before is not None:
-            take(made_before)
-            self.say("info", "These stems were made before, of just the same; they are here again.", "separation")
-            return
-        self.store.sweep()
-        self._must_sweep = True
-        request = replace(request, folder=str(self.store.stem_folder(request.input_key)))
-        self.start_job("separation", "Separate", pipeline.separate_recording, (request,), got, Worker.TORCH)
+    def wish(self, frame: int) -> None:
+        """Tell where the person listens, so that running work does that place first."""
+        self.runner.wish(frame)
 
     def start_export(self, choices: ExportChoices) -> None:
         """Export in the background.
@@ -334,11 +318,7 @@ class Session(SessionState):
     @property
     def has_stale_stems(self) -> bool:
         """Whether the stems were made of another alignment, other parts or another recipe than the present ones."""
-        inputs = tuple(getattr(self.project, field) for field in STEM_FIELDS)
-        known = self._known_staleness
-        if known is None or any(a is not b for a, b in zip(known[0], inputs, strict=True)):
-            self._known_staleness = known = inputs, _has_stale_stems(self.project)
-        return known[1]
+        return self._separations.are_stale
 
     # -------------------------------------------------------------------------------------------------------- saving
 
@@ -410,19 +390,3 @@ class Session(SessionState):
         self._autosaved = self.project
         if self._messages.settle(["autosave"]):
             self._tell("messages")
-
-
-def _stems_are_of(project: Project) -> tuple[object, ...]:
-    """Return what stems cannot be used without: the recording, and the parts that they are counted by."""
-    content_key = None if project.recording is None else project.recording.content_key
-    return content_key, () if project.score is None else tuple(part.name for part in project.score.parts)
-
-
-def _has_stale_stems(project: Project) -> bool:
-    stem_set = project.stem_set
-    if stem_set is None or project.alignment is None or project.recording is None:
-        return False
-    try:
-        return pipeline.separation_request(project, stem_set.folder).input_key != stem_set.input_key
-    except InputError:
-        return True

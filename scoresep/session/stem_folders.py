@@ -16,6 +16,7 @@ from pathlib import Path
 
 from scoresep.errors import InputError
 from scoresep.files.atomic import output_errors, remove_empty, remove_folder
+from scoresep.files.learned_files import LEARNED_NAME
 from scoresep.files.part_folders import PartFolder, remove_abandoned
 from scoresep.files.project_files import DATA_SUFFIX, PROJECT_SUFFIX
 from scoresep.files.stem_files import MANIFEST_NAME, read_manifest, read_stem_set
@@ -42,10 +43,13 @@ def find_stems(home: Path, input_key: str) -> StemSet | None:
     return None
 
 
-def sweep(home: Path) -> None:
-    """Remove what killed processes have left half written in `home`, and that as well where nothing is left in it."""
+def sweep(home: Path, spared_key: str = "") -> None:
+    """Remove what killed processes have left half written in `home`, and that as well where nothing is left in it.
+
+    What has the key that is spared stays: it is gone on from.
+    """
     with contextlib.suppress(OSError):
-        remove_abandoned(home)
+        remove_abandoned(home, spared_key=spared_key)
     remove_empty([home])
 
 
@@ -129,7 +133,8 @@ def remove_stems(folder: Path) -> None:
 
 def _files_of(folder: Path) -> list[Path]:
     """Return the files of a folder of stems; the manifest, which says that the others are whole, is the last."""
-    return [*(folder / stem.file for stem in read_stem_set(folder).stems), folder / MANIFEST_NAME]
+    learned = [folder / LEARNED_NAME] if (folder / LEARNED_NAME).is_file() else []
+    return [*learned, *(folder / stem.file for stem in read_stem_set(folder).stems), folder / MANIFEST_NAME]
 
 
 def _free_name(folder: Path, home: Path) -> Path:

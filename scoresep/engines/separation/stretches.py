@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 LEAST_S = 4.0  # shorter pieces would spend much of their time on their margins
 MOST_S = 15.0
@@ -49,7 +50,7 @@ def stretches_of(
             borders.append(borders[-1] + min(most, max(least, (edge - borders[-1]) // 2)))
         if edge - borders[-1] >= least or (edge == frames and edge > borders[-1]):
             borders.append(edge)
-    return tuple(Stretch(a, b) for a, b in zip(borders, borders[1:], strict=False))
+    return tuple(Stretch(a, b) for a, b in pairwise(borders))
 
 
 def next_stretch(left: Sequence[Stretch], wanted_frame: int) -> Stretch:

@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scoresep.engines.separation.nmf.dictionary import TINY, Dictionary, Seen
 from scoresep.engines.separation.grid import read_spectra
+from scoresep.engines.separation.nmf.dictionary import TINY, Dictionary, Seen
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 

@@ -48,8 +48,10 @@ class Sounds:
         pitches = dictionary.rows.pitches
         planes = () if where is None else (where.left, where.right, where.cross_real, where.cross_imag)
         covariances = np.stack([_numpy(plane) for plane in planes]) if planes else np.zeros((0, 0, 0), np.float32)
-        learned = (_numpy(tensor) for tensor in (dictionary.partials, dictionary.bands, dictionary.gains))
-        return cls(pitches.stem, pitches.midi, *learned, covariances)
+        partials, bands, gains = (
+            _numpy(tensor) for tensor in (dictionary.partials, dictionary.bands, dictionary.gains)
+        )
+        return cls(pitches.stem, pitches.midi, partials, bands, gains, covariances)
 
     def given_to(self, dictionary: Dictionary) -> tuple[Dictionary, Covariances | None]:
         """Give them to the dictionary of notes that may have changed since; a pitch that is new sounds as its nearest.

@@ -139,9 +139,7 @@ class NmfLearned:
         """Separate a stretch; see `protocol.Learned`."""
         with torch.inference_mode():
             place, ready = self._place, self._ready_for(source, notes)
-            adder = OverlapAdd(
-                self._grid, notes.stem_count, source.channels, place.device, start_frame, stop_frame
-            )
+            adder = OverlapAdd(self._grid, notes.stem_count, source.channels, place.device, start_frame, stop_frame)
             result = np.empty((notes.stem_count, source.channels, stop_frame - start_frame), np.float32)
             first, written = adder.first, 0
             while first < adder.last:

@@ -1,0 +1,275 @@
+"""The making of one folder of stems: learns with every engine of the recipe, then fills the folder stretch by stretch.
+
+What a process that was killed had finished is gone on from. Of stems that were made before, all is taken that the notes
+which have changed since do not touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoresep.engines.separation import Arrays, Learned, SeparationOptions, SeparationReport, make_engine
+from scoresep.engines.separation.joining import FADE_S, Claim, Maker, changed_stretches, gate, weights_of
+from scoresep.engines.separation.stretches import Stretch, next_stretch, stretches_of
+from scoresep.errors import ScoreSepError
+from scoresep.files.learned_files import load_learned, save_learned
+from scoresep.files.stem_files import StemFolderWriter, StemSource, read_manifest, read_stem_set
+from scoresep.model.audio import SampleSource, blocks
+from scoresep.model.project import StemSet
+from scoresep.model.timebase import second_to_frame
+from scoresep.progress import Progress
+from scoresep.session.separation_request import SeparationRequest
+
+LEARNING_SHARE = 0.6  # of the time
+LEVEL_S = 0.25  # the unexplained share is told for blocks of this length
+# Where more than this has changed all is learned again, because what is known may be of wrong notes.
+MOST_CHANGED = 0.5
+_FILL_FRAMES = 1 << 18
+_NOTES = ("stem_index", "pitch_midi", "onset_frame", "offset_frame", "confidence")
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class StemsSoFar:
+    """Stems that are being made and can be listened to: the recording is all residual where they are not finished.
+
+    Attributes
+    ----------
+    stem_set : StemSet
+        In its hidden folder; without a key.
+    finished : tuple of (int, int)
+        Stretches of frames, rising.
+    """
+
+    stem_set: StemSet
+    finished: tuple[tuple[int, int], ...]
+
+
+class StemMaking:
+    """Makes the stems of one request.
+
+    Parameters
+    ----------
+    request : SeparationRequest
+    wanted : tuple of int
+        Stems that are written; the others go into the residual.
+    source : SampleSource
+    writer : StemFolderWriter
+    """
+
+    def __init__(
+        self, request: SeparationRequest, wanted: tuple[int, ...], source: SampleSource, writer: StemFolderWriter
+    ) -> None:
+        self._request, self._wanted, self._source, self._writer = request, list(wanted), source, writer
+        self._fade_frames = max(1, second_to_frame(FADE_S, source.sample_rate))
+        self._known = load_learned(writer.path)
+        self._earlier = None if self._known else _Earlier.of(request)
+        self._levels = Levels(source, len(wanted) + 1)
+        stem_of = {part: stem for stem, part in enumerate(request.stem_parts)}
+        self._claims = [Claim((request.recipe.engine, request.recipe.budget))]
+        for rule in request.recipe.rules:
+            if rule.part_index is None or rule.part_index in stem_of:
+                stem = None if rule.part_index is None else stem_of[rule.part_index]
+                self._claims.append(Claim((rule.engine, rule.budget), stem, rule.start_frame, rule.end_frame))
+
+    def run(self, progress: Progress) -> SeparationReport:
+        """Fill the folder; returns what did the work."""
+        source = self._source
+        if not self._writer.is_taken_over:
+            for i, block in enumerate(blocks(source, _FILL_FRAMES)):
+                progress.check()
+                self._writer.fill_residual(i * _FILL_FRAMES, block)
+        stretches = stretches_of(
+            source.frames, source.sample_rate, source.channels, self._request.notes.stem_count, self._request.edges
+        )
+        left = self._without_finished(stretches)
+        learned = self._learn(progress.part(0.0, LEARNING_SHARE)) if any(map(self._is_new, left)) else {}
+        writing, count = progress.part(LEARNING_SHARE, 1.0), len(left)
+        while left:
+            stretch = next_stretch(left, progress.wished_frame)
+            left.remove(stretch)
+            done = count - len(left)
+            self._write(stretch, learned, writing.part((done - 1) / count, done / count))
+            writing.finished(self._so_far())
+            writing.update(done / count, "Making the stems")
+        self._keep({f"notes/{name}": getattr(self._request.notes, name) for name in _NOTES} | self._levels.arrays())
+        return self._report(learned)
+
+    # ---------------------------------------------------------------------------------------------- what is learned
+
+    def _learn(self, progress: Progress) -> dict[Maker, Learned]:
+        makers = list(dict.fromkeys(claim.maker for claim in self._claims))
+        learned: dict[Maker, Learned] = {}
+        for maker, part in zip(makers, progress.parts(len(makers)), strict=True):
+            engine, budget = maker
+            options = SeparationOptions(self._request.device, budget, self._request.recipe.seed)
+            keep = self._keeper(f"{engine}/{budget}")
+            known = self._known_of(engine, budget)
+            made = make_engine(engine).learn(self._source, self._request.notes, options, part, known, keep)
+            keep(made.arrays())
+            learned[engine, budget] = made
+        return learned
+
+    def _keeper(self, name: str) -> Callable[[Arrays], None]:
+        return lambda arrays: self._keep({f"{name}/{key}": values for key, values in arrays.items()})
+
+    def _keep(self, arrays: Arrays) -> None:
+        self._known.update(arrays)
+        save_learned(self._writer.path, self._known)
+
+    def _known_of(self, engine: str, budget: str) -> Arrays | None:
+        """Return what was learned for this engine: by a process that was killed, or for the earlier stems."""
+        before = {} if self._earlier is None else self._earlier.learned
+        for arrays in (self._known, before):
+            for name in (f"{engine}/{budget}/", *(f"{engine}/{other}/" for other in ("best", "balanced", "preview"))):
+                found = {key.removeprefix(name): values for key, values in arrays.items() if key.startswith(name)}
+                if found:
+                    return found
+        return None
+
+    def _report(self, learned: dict[Maker, Learned]) -> SeparationReport:
+        reports = [made.report() for made in learned.values()]
+        if not reports:
+            before = None if self._earlier is None else self._earlier.stem_set
+            return SeparationReport(
+                before.engine if before else self._request.recipe.engine, before.device if before else "cpu"
+            )
+        warnings = tuple(dict.fromkeys(warning for report in reports for warning in report.warnings))
+        engines = " + ".join(dict.fromkeys(report.engine for report in reports))
+        return SeparationReport(engines, reports[0].device, warnings)
+
+    # --------------------------------------------------------------------------------------------- what is written
+
+    def _without_finished(self, stretches: tuple[Stretch, ...]) -> list[Stretch]:
+        """Return what is left to do, and take note of what an earlier process has finished."""
+        finished = {Stretch(*edges) for edges in self._writer.finished}
+        left = [s for s in stretches if s not in finished]
+        if len(left) + len(finished) != len(stretches):  # it was divided otherwise
+            self._writer.finished.clear()
+            return list(stretches)
+        made = [StemSource(self._writer.path / stem.file) for stem in self._writer.stems]
+        for stretch in finished:
+            samples = np.stack([s.read(stretch.start_frame, stretch.stop_frame) for s in made])
+            self._levels.add(stretch.start_frame, samples)
+        return left
+
+    def _is_new(self, stretch: Stretch) -> bool:
+        return self._earlier is None or bool(self._earlier.changed(stretch, self._fade_frames).any())
+
+    def _write(self, stretch: Stretch, learned: dict[Maker, Learned], progress: Progress) -> None:
+        start, stop = stretch.start_frame, stretch.stop_frame
+        if self._earlier is None:
+            stems = self._made(start, stop, learned, progress)[self._wanted]
+        else:
+            stems = self._earlier.stems(stretch)
+            new = self._earlier.changed(stretch, self._fade_frames)
+            low, high = _extent(new)
+            if high > low:
+                made = self._made(start + low, start + high, learned, progress)[self._wanted]
+                weight = new[low:high]
+                stems[:, :, low:high] += weight * (made - stems[:, :, low:high])
+        residual = self._source.read(start, stop) - stems.sum(0, dtype=np.float32)
+        every = np.concatenate([stems, residual[None]])
+        self._writer.write(every, start)
+        self._levels.add(start, every)
+
+    def _made(self, start: int, stop: int, learned: dict[Maker, Learned], progress: Progress) -> Samples:
+        """Return all stems of a stretch as the recipe has them, shape (stems, channels, frames)."""
+        notes, count = self._request.notes, self._request.notes.stem_count
+        weights = weights_of(self._claims, count, start, stop, self._fade_frames)
+        result = np.zeros((count, self._source.channels, stop - start), np.float32)
+        for (maker, weight), part in zip(weights.items(), progress.parts(len(weights)), strict=True):
+            low, high = _extent(weight.max(0))
+            made = learned[maker].stems(self._source, notes, start + low, start + high, part)
+            result[:, :, low:high] += weight[:, None, low:high] * made
+        return result
+
+    def _so_far(self) -> StemsSoFar:
+        stem_set = StemSet(str(self._writer.path), "", self._request.recipe.engine, "", self._writer.stems)
+        return StemsSoFar(stem_set, tuple(sorted(self._writer.finished)))
+
+
+class Levels:
+    """How loud the recording and the stems are, block by block; the residual's share is what stays unexplained.
+
+    Parameters
+    ----------
+    source : SampleSource
+    stem_count : int
+        With the residual, which is the last.
+    """
+
+    def __init__(self, source: SampleSource, stem_count: int) -> None:
+        self._source = source
+        self._block_frames = max(1, second_to_frame(LEVEL_S, source.sample_rate))
+        self._energy = np.zeros((stem_count + 1, -(-source.frames // self._block_frames)))
+
+    def add(self, start_frame: int, stems: Samples) -> None:
+        """Add a stretch of all stems, shape (stem_count, channels, frames)."""
+        frames = stems.shape[2]
+        recording = self._source.read(start_frame, start_frame + frames)
+        block = np.arange(start_frame, start_frame + frames) // self._block_frames
+        first = int(block[0]) if frames else 0
+        for row, samples in zip(self._energy, (recording, *stems), strict=True):
+            energy = np.bincount(block - first, (samples.astype(np.float64) ** 2).mean(0))
+            row[first : first + len(energy)] += energy
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the mean power of the recording, then of all stems, in every block; and the length of a block."""
+        power = self._energy / self._block_frames
+        return {"levels/power": power.astype(np.float32), "levels/block_frames": np.array(self._block_frames)}
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """Stems that were made before of the same recording by the same recipe, and where they would differ now."""
+
+    stem_set: StemSet
+    learned: dict[str, NDArray[Any]]
+    sources: tuple[StemSource, ...]
+    stretches: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, request: SeparationRequest) -> _Earlier | None:
+        """Return the earlier stems of a request; None where they are of no use."""
+        if not request.earlier or request.wanted is not None:
+            return None
+        folder = Path(request.earlier)
+        learned = load_learned(folder)
+        try:
+            stem_set, manifest = read_stem_set(folder), read_manifest(folder)
+            columns = {name: learned[f"notes/{name}"] for name in _NOTES}
+            notes = replace(request.notes, **columns)  # type: ignore[arg-type]
+            sources = tuple(StemSource(folder / stem.file) for stem in stem_set.stems if stem.part_index is not None)
+        except (ScoreSepError, KeyError, ValueError):
+            return None
+        recording = request.recording
+        was_same = replace(request, notes=notes).input_key == stem_set.input_key
+        if not was_same or manifest["recording"].get("content_key") != recording.content_key:
+            return None
+        stretches = changed_stretches(notes, request.notes, recording.sample_rate, recording.frames)
+        changed = sum(stop - start for start, stop in stretches)
+        if changed > MOST_CHANGED * recording.frames:
+            return None
+        return cls(stem_set, learned, sources, tuple(stretches))
+
+    def stems(self, stretch: Stretch) -> Samples:
+        """Return the earlier stems of a stretch, without the residual."""
+        return np.stack([source.read(stretch.start_frame, stretch.stop_frame) for source in self.sources])
+
+    def changed(self, stretch: Stretch, fade_frames: int) -> Samples:
+        """Return from 0 (as before) to 1 (new) how much of every frame is to be made again."""
+        return gate(self.stretches, stretch.start_frame, stretch.stop_frame, fade_frames)
+
+
+def _extent(weight: NDArray[Any]) -> tuple[int, int]:
+    """Return the first frame with a weight, and the one after the last; 0, 0 where there is none."""
+    at = np.flatnonzero(weight)
+    return (int(at[0]), int(at[-1]) + 1) if len(at) else (0, 0)
