@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.engines.alignment.coarse_path import Search, find_coarse_path, find_transposition
-from scoresep.engines.alignment.confidence import belonging, note_confidence
+from scoresep.engines.alignment.confidence import NoteEvidence, belonging, note_confidence, unsteadiness
 from scoresep.engines.alignment.event_moments import Situation, event_moments, first_moments
 from scoresep.engines.alignment.note_patches import HeardLevels, heard_levels
 from scoresep.engines.alignment.note_times import NoteGuess, offsets_s
@@ -21,13 +21,13 @@ from scoresep.engines.features import ONSET_SCALE, TONAL_SCALE, estimate_tuning_
 from scoresep.errors import AlignmentError
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import SampleSource
+from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import frame_to_second, second_to_frame, seconds_to_frames
 from scoresep.model.timemap import TimeMap, rising_time_map
 from scoresep.progress import Progress
 
-LOW_CONFIDENCE = 0.5
 MISMATCH = "The score hardly fits the recording; check that they belong together."
 
 
@@ -183,27 +183,34 @@ def _result(source: SampleSource, at: Situation, found: Found) -> Alignment:
         onset_s[here] = second
         is_fixed |= here
     is_inside = at.is_covered & (onset_s >= 0) & (onset_s < at.duration_s)
-    is_present = is_inside & (is_fixed | ~_left_out(at, found.guess))
+    left_out = _left_out(at, found.guess)
+    is_present = is_inside & (is_fixed | (left_out <= 0.5))
     offset_s = np.minimum(offsets_s(notes, onset_s, note_s, end_s), np.maximum(onset_s, at.duration_s))
     confidence = np.zeros(len(notes))
     covered = at.is_covered
-    confidence[covered] = note_confidence(onset_s[covered], found.guess.absence[covered], found.fit)
+    unsteady = unsteadiness(found.event_s, at.nominal_s, at.quarter)[
+        at.events.event_of_note[covered] - at.covered.start
+    ]
+    confidence[covered] = note_confidence(
+        NoteEvidence(
+            notes.part_index[covered], onset_s[covered], found.guess.absence[covered], left_out[covered], unsteady
+        )
+    )
     confidence = np.where(is_fixed, 1.0, np.where(is_present, confidence, 0.0))
     overall = belonging(found.fit)
-    warnings = (MISMATCH,) if overall < LOW_CONFIDENCE else ()
+    warnings = (MISMATCH,) if overall < DOUBTFUL_CONFIDENCE else ()
     onset_frame = seconds_to_frames(onset_s, rate)
     offset_frame = np.maximum(seconds_to_frames(offset_s, rate), onset_frame)
     note_times = NoteTimes(onset_frame, offset_frame, confidence.astype(np.float32), is_present)
     return Alignment(time_map, note_times, found.tuning_cents, at.semitones, overall, warnings)
 
 
-def _left_out(at: Situation, guess: NoteGuess) -> NDArray[np.bool_]:
-    """Return which notes were rather not played, shape (notes,)."""
+def _left_out(at: Situation, guess: NoteGuess) -> NDArray[np.float64]:
+    """Return how likely every note was not played, shape (notes,)."""
     notes = at.unfolded.notes
     sought = np.flatnonzero(at.is_covered & ~notes.is_grace)
-    left_out = np.zeros(len(notes), np.bool_)
-    absence = absent_notes(notes.part_index[sought], at.events.event_of_note[sought], guess.absence[sought])
-    left_out[sought] = absence > 0.5
+    left_out = np.zeros(len(notes))
+    left_out[sought] = absent_notes(notes.part_index[sought], at.events.event_of_note[sought], guess.absence[sought])
     return left_out
 
 
