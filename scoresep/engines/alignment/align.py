@@ -188,16 +188,14 @@ def _result(source: SampleSource, at: Situation, found: Found) -> Alignment:
     offset_s = np.minimum(offsets_s(notes, onset_s, note_s, end_s), np.maximum(onset_s, at.duration_s))
     confidence = np.zeros(len(notes))
     covered = at.is_covered
-    unsteady = unsteadiness(found.event_s, at.nominal_s, at.quarter)[
-        at.events.event_of_note[covered] - at.covered.start
-    ]
-    confidence[covered] = note_confidence(
-        NoteEvidence(
-            notes.part_index[covered], onset_s[covered], found.guess.absence[covered], left_out[covered], unsteady
-        )
-    )
-    confidence = np.where(is_fixed, 1.0, np.where(is_present, confidence, 0.0))
     overall = belonging(found.fit)
+    at_note = at.events.event_of_note[covered] - at.covered.start
+    unsteady = unsteadiness(found.event_s, at.nominal_s, at.quarter)[at_note]
+    evidence = NoteEvidence(
+        notes.part_index[covered], onset_s[covered], found.guess.absence[covered], left_out[covered], unsteady
+    )
+    confidence[covered] = note_confidence(evidence, overall)
+    confidence = np.where(is_fixed, 1.0, np.where(is_present, confidence, 0.0))
     warnings = (MISMATCH,) if overall < DOUBTFUL_CONFIDENCE else ()
     onset_frame = seconds_to_frames(onset_s, rate)
     offset_frame = np.maximum(seconds_to_frames(offset_s, rate), onset_frame)

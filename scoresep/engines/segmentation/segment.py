@@ -19,6 +19,7 @@ from scoresep.engines.segmentation.options import SegmentationOptions
 from scoresep.engines.segmentation.sounding_sets import find_sets, missing_parts
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import SampleSource
+from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import BRIDGED_GAP_S, Activity, activities_from_notes, joined_intervals
 from scoresep.model.timebase import second_to_frame, seconds_to_frames
@@ -28,8 +29,6 @@ DEFAULT_OPTIONS = SegmentationOptions()
 PASSES = 2
 # So far around its place in the score, or in what was found of sets, an edge is looked for.
 NEAR_S = 0.25
-# Below this, score and recording do not belong together well enough for the score to tell where to listen.
-LEAST_CONFIDENCE = 0.5
 
 
 def segment(
@@ -58,7 +57,8 @@ def segment(
     parts = len(unfolded.score.parts)
     as_written = activities_from_notes(unfolded.notes, alignment.note_times, parts, source.frames, source.sample_rate)
     tones = expected_tones(unfolded, alignment, source.sample_rate, options)
-    if not options.listens or not len(tones) or alignment.confidence < LEAST_CONFIDENCE:
+    # A score that does not belong to the recording cannot tell where to listen.
+    if not options.listens or not len(tones) or alignment.confidence < DOUBTFUL_CONFIDENCE:
         return as_written
     heard = listen(source, alignment.tuning_cents, progress.part(0.0, 0.5))
     if not heard.any():
