@@ -90,10 +90,6 @@ class PartFolder:
                 self.path, self._lock, self.is_taken_over = part, lock, True
                 return
 
-    def leave(self) -> None:
-        """Leave the folder as it is, for whoever goes on with it."""
-        self._release()
-
     def publish(self, names: Sequence[str], replaced: Collection[str] = ()) -> None:
         """Move the files to their final places, all or none, and remove this folder.
 

@@ -201,11 +201,6 @@ class StemFolderWriter:
         self._part.publish(published, self._replaced)
         return stem_set
 
-    def leave(self) -> None:
-        """Leave what is finished for a later writer of the same key."""
-        self._close()
-        self._part.leave()
-
     def abort(self) -> None:
         """Give up: nothing of the new stems is left, and earlier ones are as they were. Harmless after `finish`."""
         self._close()

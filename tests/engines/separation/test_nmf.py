@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ from hypothesis import strategies as st
 from separation_audio import QUICK, RATE, duet, notes_of, separate
 
 from scoresep.engines.metrics import si_sdr_db, sum_error_db
+from scoresep.engines.separation import SeparationOptions
 from scoresep.engines.separation.nmf import separator
+from scoresep.engines.separation.nmf.separator import NmfSeparator
 from scoresep.engines.separation.nmf.settings import NmfSettings, settings_for
 from scoresep.errors import Cancelled, OutOfMemoryError, UsageError
+from scoresep.model.audio import ArraySource
 from scoresep.progress import Progress
 
 
@@ -225,3 +229,48 @@ def test_budgets_differ_and_have_names() -> None:
     assert rounds == sorted(set(rounds))
     with pytest.raises(UsageError, match="preview, balanced, best"):
         settings_for("cheap")
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_stretches_meet_without_a_seam_in_any_order(channels: int) -> None:
+    notes, stems = duet()
+    recording = np.stack([stems.sum(0), 0.5 * stems[0] + stems[1]][:channels])
+    source = ArraySource(recording, RATE)
+    learned = NmfSeparator(QUICK).learn(source, notes, SeparationOptions(device="cpu"), Progress())
+
+    whole = learned.stems(source, notes, 0, source.frames, Progress())
+    edges = [0, 1, 5000, 30001, source.frames - 7, source.frames]
+    pieces = [learned.stems(source, notes, a, b, Progress()) for a, b in reversed(list(pairwise(edges)))]
+
+    np.testing.assert_allclose(np.concatenate(pieces[::-1], axis=2), whole, atol=1e-5)
+
+
+def test_what_was_learned_is_taken_again() -> None:
+    notes, stems = duet()
+    source, options = ArraySource(np.stack([stems.sum(0), 0.5 * stems[0] + stems[1]]), RATE), SeparationOptions("cpu")
+    learned = NmfSeparator(QUICK).learn(source, notes, options, Progress())
+    texts: list[str] = []
+    again = NmfSeparator(QUICK).learn(
+        source, notes, options, Progress(lambda state: texts.append(state.text)), learned.arrays()
+    )
+
+    assert texts == [], "there was nothing to learn"
+    expected = learned.stems(source, notes, 0, source.frames, Progress())
+    np.testing.assert_allclose(again.stems(source, notes, 0, source.frames, Progress()), expected, atol=1e-6)
+    other = NmfSeparator(replace(QUICK, learn_iterations=4))
+    other.learn(source, notes, options, Progress(lambda state: texts.append(state.text)), learned.arrays())
+    assert texts, "what was learned with other settings is of no use"
+
+
+def test_a_note_of_a_new_pitch_sounds_as_its_neighbours_and_changes_nothing_far_away() -> None:
+    notes, stems = duet()
+    source = ArraySource(stems.sum(0)[None], RATE)
+    learned = NmfSeparator(QUICK).learn(source, notes, SeparationOptions(device="cpu"), Progress())
+    pitch = notes.pitch_midi.copy()
+    pitch[-1] += 1.0
+    before = learned.stems(source, notes, 0, source.frames, Progress())
+    after = learned.stems(source, replace(notes, pitch_midi=pitch), 0, source.frames, Progress())
+
+    far = int(notes.onset_frame[-1]) - RATE // 2
+    np.testing.assert_allclose(after[..., :far], before[..., :far], atol=1e-5)
+    assert np.isfinite(after).all() and np.abs(after - before).max() > 1e-3

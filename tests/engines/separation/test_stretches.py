@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,7 @@ def test_a_recording_is_divided_without_gaps_and_into_pieces_that_fit(
     stretches = stretches_of(frames, rate, 2, stems, edges)
 
     assert stretches[0].start_frame == 0 and stretches[-1].stop_frame == frames
-    for one, other in zip(stretches, stretches[1:], strict=False):
+    for one, other in pairwise(stretches):
         assert one.stop_frame == other.start_frame
     assert all(0 < s.stop_frame - s.start_frame <= MOST_S * rate for s in stretches)
 
