@@ -16,6 +16,7 @@ from scoresep.files.autosave import RecoverableProject
 from scoresep.files.export_audio import ExportReport
 from scoresep.files.project_files import LoadedProject, load_project
 from scoresep.files.project_links import Relinked, relink
+from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.project import Change, Project, Recipe, StemSet, apply_change, change_to
 from scoresep.session import edits, exporting, pipeline, stem_folders
 from scoresep.session.exporting import ExportChoices
@@ -29,9 +30,6 @@ from scoresep.session.state import Changed, SessionState
 from scoresep.session.stem_making import StemsSoFar
 
 __all__ = ["DOUBTFUL_CONFIDENCE", "Changed", "Message", "Session"]
-
-# Below this it is more likely than not that score and recording do not belong together.
-DOUBTFUL_CONFIDENCE = 0.5
 
 ALIGNMENT_INPUTS = frozenset({"recording", "score", "path", "hand_points"})
 IN_RECORDING = ("recording", "alignment", "pending_alignment", "hand_points", "activities")

@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.qt.timeline.score_layout import ScoreLayout
 
 # Less than this is neither heard nor seen as another place.
 MOVED_S = 0.02
-# Below this the place of a note is doubtful and drawn so.
-DOUBTFUL = 0.5
+DOUBTFUL = DOUBTFUL_CONFIDENCE  # a note is drawn so
 
 
 @dataclass(frozen=True, eq=False)
