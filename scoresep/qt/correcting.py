@@ -43,7 +43,10 @@ class Correcting(QObject):
         editing.place_asked.connect(lambda point, reach: self._edit(lambda p: edits.place_bar(p, point, reach)))
         editing.shift_asked.connect(lambda point: self._edit(lambda p: alignment_edits.shift_after(p, point)))
         editing.free_asked.connect(lambda point: self._edit(lambda p: alignment_edits.free_point(p, point)))
-
+        view.blocks.shift_asked.connect(
+            lambda first, last, shift: self._edit(lambda p: alignment_edits.shift_block(p, first, last, shift))
+        )
+        view.blocks.range_selected.connect(lambda: editing.select(None))  # what was chosen last is what keys move
         view.edges.move_asked.connect(self._move_edge)
         view.edges.menu_asked.connect(self._open_menu)
         self.menu: QMenu | None = None
@@ -57,10 +60,10 @@ class Correcting(QObject):
             "previous_point": lambda: editing.step_point(-1),
             "next_unsure": lambda: self._step_unsure(1),
             "previous_unsure": lambda: self._step_unsure(-1),
-            "nudge_later": lambda: editing.nudge(COARSE_MS),
-            "nudge_earlier": lambda: editing.nudge(-COARSE_MS),
-            "nudge_later_fine": lambda: editing.nudge(FINE_MS),
-            "nudge_earlier_fine": lambda: editing.nudge(-FINE_MS),
+            "nudge_later": lambda: self._nudge(COARSE_MS),
+            "nudge_earlier": lambda: self._nudge(-COARSE_MS),
+            "nudge_later_fine": lambda: self._nudge(FINE_MS),
+            "nudge_earlier_fine": lambda: self._nudge(-FINE_MS),
             "free_point": editing.free,
             "tap_bar": lambda: editing.tap(self._playing.state().frame, with_beats=False),
             "tap_beat": lambda: editing.tap(self._playing.state().frame, with_beats=True),
@@ -143,6 +146,14 @@ class Correcting(QObject):
     def _set_sounding(self, place: MenuPlace, part_index: int, is_on: bool) -> None:
         start, end = place.start_frame, place.end_frame
         self._edit(lambda p: segment_edits.set_sounding(p, part_index, start, end, is_on))
+
+    def _nudge(self, milliseconds: float) -> None:
+        """Move the selected point a little, or else all that is selected."""
+        if self._view.editing.selected_quarter is not None or self._view.selection is None:
+            self._view.editing.nudge(milliseconds)
+        elif not self._view.blocks.nudge(milliseconds):
+            text = "No beat and no note lies in what is selected; select a longer stretch."
+            self._bridge.session.say("info", text, "block")
 
     def _step_unsure(self, direction: int) -> None:
         if not self._view.editing.step_unsure(direction):

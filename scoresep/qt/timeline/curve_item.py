@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
+from scoresep.model.grid import grid_quarters
 from scoresep.model.timebase import SAME_QUARTER
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.difference import DOUBTFUL
 from scoresep.qt.timeline.lane import Hit, Lane
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.points import grid_quarters
 from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.time_axis import TimeAxis
 

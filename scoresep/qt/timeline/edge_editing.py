@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QMouseEvent
 
 from scoresep.model.activity_edits import edge_near, note_edge_near, with_edge
 from scoresep.model.alignment import Alignment
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity
-from scoresep.qt.timeline.gestures import DRAG_FROM_PX
+from scoresep.qt.timeline.dragging import GRASP_PX, SNAP_PX, Dragging
 from scoresep.qt.timeline.segment_item import PartItem, SegmentItem
 from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
-
-GRASP_PX = 5.0
-SNAP_PX = 8.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class MenuPlace:
     part_index: int | None
 
 
-class EdgeEditing(QObject):
+class EdgeEditing(Dragging):
     """Turns drags of edges and right clicks into wishes.
 
     Signals
@@ -82,28 +79,14 @@ class EdgeEditing(QObject):
 
     def __init__(self, view: TimelineNavigation, show: Callable[[tuple[Activity, ...] | None], None]) -> None:
         super().__init__(view)
-        self._view = view
-        self._canvas = view.canvas
         self._show = show
         self._unfolded: UnfoldedScore | None = None
         self._alignment: Alignment | None = None
         self._activities: tuple[Activity, ...] | None = None
-        self._edge: Edge | None = None
-        self._pressed_at = QPointF()
-        self._frame: int | None = None  # where the edge would be; None until it is dragged
-        self._canvas.installEventFilter(self)
-        self._handlers: dict[QEvent.Type, Callable[..., bool]] = {
-            QEvent.Type.MouseButtonPress: self._press,
-            QEvent.Type.MouseMove: self._move,
-            QEvent.Type.MouseButtonRelease: self._release,
-            QEvent.Type.KeyPress: self._key,
-            QEvent.Type.ShortcutOverride: self._override,
-            QEvent.Type.ContextMenu: self._menu,
-        }
+        self._handlers[QEvent.Type.ContextMenu] = self._menu
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        handler = self._handlers.get(event.type())
-        return handler(event) if handler is not None and self._activities is not None else False
+    def _is_possible(self) -> bool:
+        return self._activities is not None
 
     def set_alignment(self, unfolded: UnfoldedScore | None, alignment: Alignment | None) -> None:
         """Take over the notes that edges snap to."""
@@ -113,18 +96,6 @@ class EdgeEditing(QObject):
         """Take over other activities; a drag in the old ones ends."""
         self.cancel()
         self._activities = activities
-
-    @property
-    def is_dragging(self) -> bool:
-        """Whether an edge is being dragged."""
-        return self._frame is not None
-
-    def cancel(self) -> None:
-        """End a drag; everything is as before."""
-        self._edge = None
-        if self._frame is not None:
-            self._frame = None
-            self._show(None)
 
     def edge_at(self, position: QPointF) -> Edge | None:
         """Return the edge that can be grasped under the pointer; only while correcting."""
@@ -144,32 +115,17 @@ class EdgeEditing(QObject):
         column = activity.start_frame if found[1] else activity.end_frame
         return Edge(part, found[0], found[1], int(column[found[0]]))
 
-    def _press(self, event: QMouseEvent) -> bool:
-        if self._edge is not None:  # another button
-            self.cancel()
-            return True
-        edge = self.edge_at(event.position())
-        if event.button() != Qt.MouseButton.LeftButton or edge is None:
-            return False
-        self._edge, self._pressed_at = edge, event.position()
-        return True
+    def _grasped(self, position: QPointF) -> Edge | None:
+        return self.edge_at(position)
 
-    def _move(self, event: QMouseEvent) -> bool:
-        edge = self._edge
-        if edge is None:
-            if event.buttons() != Qt.MouseButton.NoButton or self.edge_at(event.position()) is None:
-                return False
-            self._canvas.setCursor(Qt.CursorShape.SizeHorCursor)
-            self._view.hover(event.position())
-            return True
+    def _drag_to(self, event: QMouseEvent, held: Edge) -> int:
         moved_px = event.position().x() - self._pressed_at.x()
-        if self._frame is not None or abs(moved_px) >= DRAG_FROM_PX:
-            frame = edge.frame + round(moved_px * self._canvas.axis.frames_per_px)
-            if not event.modifiers() & Qt.KeyboardModifier.AltModifier:
-                frame = self._snapped(edge.part_index, frame)
-            self._frame = min(max(frame, 0), self._view.total_frames)
-            self._preview(edge, self._frame)
-        return True
+        frame = held.frame + round(moved_px * self._canvas.axis.frames_per_px)
+        if not event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            frame = self._snapped(held.part_index, frame)
+        frame = min(max(frame, 0), self._view.total_frames)
+        self._preview(held, frame)
+        return frame
 
     def _snapped(self, part_index: int, frame: int) -> int:
         if self._unfolded is None or self._alignment is None:
@@ -187,29 +143,15 @@ class EdgeEditing(QObject):
             )
         )
 
-    def _release(self, event: QMouseEvent) -> bool:
-        edge, frame = self._edge, self._frame
-        if edge is None:
-            return False
-        self.cancel()
-        if frame is None:
-            self._view.seek(edge.frame)
-        elif frame != edge.frame:
-            self.move_asked.emit(edge, frame)
-        return True
+    def _put_back(self, held: Edge) -> None:
+        self._show(None)
 
-    def _key(self, event: QKeyEvent) -> bool:
-        if self._edge is None:
-            return False
-        if event.key() == Qt.Key.Key_Escape:
-            self.cancel()
-        return True
+    def _clicked(self, held: Edge) -> None:
+        self._view.seek(held.frame)
 
-    def _override(self, event: QKeyEvent) -> bool:
-        """Keep shortcuts away from a drag."""
-        if self._edge is not None:
-            event.accept()
-        return self._edge is not None
+    def _let_go(self, held: Edge, target: int) -> None:
+        if target != held.frame:
+            self.move_asked.emit(held, target)
 
     def _menu(self, event: QContextMenuEvent) -> bool:
         position = QPointF(event.pos())

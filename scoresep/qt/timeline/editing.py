@@ -6,25 +6,23 @@ A drag paints a preview and asks for one change on release; what is asked for is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QMouseEvent
 
 from scoresep.model.alignment import Alignment
-from scoresep.model.attacks import WINDOW_S, attack_near
 from scoresep.model.bending import Reach, bent_alignment, room_for, shifted_alignment
+from scoresep.model.grid import grid_quarters
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import SAME_QUARTER
 from scoresep.qt.timeline.difference import DOUBTFUL
-from scoresep.qt.timeline.gestures import DRAG_FROM_PX
+from scoresep.qt.timeline.dragging import GRASP_PX, Dragging
 from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.points import (
     Dragged,
     Handle,
-    PointsShown,
-    grid_quarters,
     handles_in,
     name_of,
     nearest_handle,
@@ -34,9 +32,6 @@ from scoresep.qt.timeline.ruler_item import ROW_PX
 from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 
-GRASP_PX = 5.0
-SNAP_PX = 8.0
-MOST_SNAP_S = 0.06
 TAP_SNAP_S = 0.04
 # Two unsure places nearer than this are one.
 UNSURE_APART_S = 0.5
@@ -47,12 +42,11 @@ class _Grasp:
     """A position that the pointer holds."""
 
     handle: Handle
-    pressed_at: QPointF
     offset_frames: int
     shifts_rest: bool
 
 
-class Editing(QObject):
+class Editing(Dragging):
     """Turns pointer and calls into wishes to correct the alignment.
 
     Signals
@@ -75,29 +69,17 @@ class Editing(QObject):
     shift_asked = Signal(object)
     free_asked = Signal(object)
     selected = Signal()
+    cursor = Qt.CursorShape.SplitHCursor
 
     def __init__(self, view: TimelineNavigation, show: Callable[[Alignment | None], None]) -> None:
         super().__init__(view)
-        self._view = view
-        self._canvas = view.canvas
         self._show = show
         self._unfolded: UnfoldedScore | None = None
         self._alignment: Alignment | None = None
-        self._grasp: _Grasp | None = None
-        self._is_dragging = False
         self._tapped: tuple[float, int] | None = None
-        self._canvas.installEventFilter(self)
-        self._handlers: dict[QEvent.Type, Callable[..., bool]] = {
-            QEvent.Type.MouseButtonPress: self._press,
-            QEvent.Type.MouseMove: self._move,
-            QEvent.Type.MouseButtonRelease: self._release,
-            QEvent.Type.KeyPress: self._key,
-            QEvent.Type.ShortcutOverride: self._override,
-        }
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        handler = self._handlers.get(event.type())
-        return handler(event) if handler is not None and self._alignment is not None else False
+    def _is_possible(self) -> bool:
+        return self._alignment is not None
 
     # -------------------------------------------------------------------------------------------- state
 
@@ -133,30 +115,11 @@ class Editing(QObject):
         by_hand = time_map.quarter[time_map.is_by_hand]
         return bool(np.any(np.abs(by_hand - self.selected_quarter) <= SAME_QUARTER))
 
-    @property
-    def is_dragging(self) -> bool:
-        """Whether a point is being dragged."""
-        return self._is_dragging
-
     def select(self, quarter: float | None) -> None:
         """Select the point at a position, or none."""
         if quarter != self.selected_quarter:
             self._put(selected_quarter=quarter)
             self.selected.emit()
-
-    def cancel(self) -> None:
-        """End a drag; everything is as before."""
-        self._grasp = None
-        if self._is_dragging:
-            self._is_dragging = False
-            self._put(dragged=None)
-            self._show(None)
-
-    def _put(self, **values: object) -> None:
-        shown: PointsShown = replace(self._canvas.points, **values)  # type: ignore[arg-type]
-        if shown != self._canvas.points:
-            self._canvas.points = shown
-            self._canvas.update()
 
     # ------------------------------------------------------------------------------------------ pointer
 
@@ -177,103 +140,60 @@ class Editing(QObject):
             return Handle(float(layout.unfolded.notes.onset_quarter[row]), hit[1].start_frame)
         return nearest_handle(handles_in(layout, self._canvas.axis, True), frame, reach)
 
-    def _press(self, event: QMouseEvent) -> bool:
-        if self._grasp is not None:  # another button
-            self.cancel()
-            return True
-        with_control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-        handle = self.handle_at(event.position()) if not with_control else None
-        if event.button() != Qt.MouseButton.LeftButton or handle is None:
-            return False
-        offset = round(self._canvas.axis.x_to_frame(event.position().x() - HEADER_PX)) - handle.frame
-        shifts_rest = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        self._grasp = _Grasp(handle, event.position(), offset, shifts_rest)
-        return True
+    def _grasped(self, position: QPointF) -> Handle | None:
+        return self.handle_at(position)
 
-    def _move(self, event: QMouseEvent) -> bool:
-        grasp = self._grasp
-        if grasp is None:
-            is_free = event.buttons() == Qt.MouseButton.NoButton
-            if not is_free or self.handle_at(event.position()) is None:
-                return False
-            self._canvas.setCursor(Qt.CursorShape.SplitHCursor)
-            self._view.hover(event.position())
-            return True
-        if self._is_dragging or abs(event.position().x() - grasp.pressed_at.x()) >= DRAG_FROM_PX:
-            self._drag_to(event, grasp)
-        return True
+    def _pressed(self, event: QMouseEvent, grasped: Handle) -> _Grasp | None:
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            return None  # a range is selected from bar line to bar line
+        offset = round(self._canvas.axis.x_to_frame(event.position().x() - HEADER_PX)) - grasped.frame
+        return _Grasp(grasped, offset, bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
 
-    def _drag_to(self, event: QMouseEvent, grasp: _Grasp) -> None:
+    def _drag_to(self, event: QMouseEvent, held: _Grasp) -> Dragged | None:
         assert self._alignment is not None and self._unfolded is not None
-        if not self._is_dragging:
-            self._is_dragging = True
-            self.select(grasp.handle.quarter)
-        quarter = grasp.handle.quarter
-        low, high = self._room(quarter, grasp.shifts_rest)
+        quarter = held.handle.quarter
+        if not self.is_dragging:
+            self.select(quarter)
+        low, high = self._room(quarter, held.shifts_rest)
         if high < low:
-            self.cancel()
-            return
-        wanted = round(self._canvas.axis.x_to_frame(event.position().x() - HEADER_PX)) - grasp.offset_frames
-        attack = None
-        if not event.modifiers() & Qt.KeyboardModifier.AltModifier:
-            radius_s = min(SNAP_PX * self._canvas.axis.frames_per_px / self._view.sample_rate, MOST_SNAP_S)
-            attack = self._attack_near(wanted, radius_s)
+            return None
+        wanted = round(self._canvas.axis.x_to_frame(event.position().x() - HEADER_PX)) - held.offset_frames
+        attack = self._attack_under(event, wanted)
         frame = min(max(wanted if attack is None else attack, low), high)
         preview = (
             shifted_alignment(self._alignment, self._unfolded, quarter, frame)
-            if grasp.shifts_rest
+            if held.shifts_rest
             else bent_alignment(self._alignment, self._unfolded, quarter, frame, Reach.NEAR)
         )
-        dragged = self._canvas.points.dragged
-        present = dragged.present if dragged is not None else self._canvas.content.layout
+        present = self._target.present if self._target is not None else self._canvas.content.layout
         assert present is not None
-        moved_s = (frame - grasp.handle.frame) / self._view.sample_rate
+        moved_s = (frame - held.handle.frame) / self._view.sample_rate
         text = f"{name_of(present, quarter)}  {moved_s:+.3f} s"
+        dragged = Dragged(quarter, frame, present, frame == attack, text)
         self._show(preview)
-        self._put(dragged=Dragged(quarter, frame, present, frame == attack, text))
+        self._put(dragged=dragged)
+        return dragged
 
-    def _release(self, event: QMouseEvent) -> bool:
-        grasp, dragged, was_dragging = self._grasp, self._canvas.points.dragged, self._is_dragging
-        if grasp is None:
-            return False
-        self.cancel()
-        if not was_dragging:
-            self.select(grasp.handle.quarter)
-            self._view.seek(grasp.handle.frame)
-        elif dragged is not None and self._unfolded is not None and dragged.frame != grasp.handle.frame:
-            point = point_at(self._unfolded, dragged.quarter, dragged.frame)
-            if grasp.shifts_rest:
-                self.shift_asked.emit(point)
-            else:
-                self.place_asked.emit(point, Reach.NEAR)
-        return True
+    def _put_back(self, held: _Grasp) -> None:
+        self._put(dragged=None)
+        self._show(None)
 
-    def _key(self, event: QKeyEvent) -> bool:
-        if self._grasp is None:
-            return False
-        if event.key() == Qt.Key.Key_Escape:
-            self.cancel()
-        return True
+    def _clicked(self, held: _Grasp) -> None:
+        self.select(held.handle.quarter)
+        self._view.seek(held.handle.frame)
 
-    def _override(self, event: QKeyEvent) -> bool:
-        """Keep shortcuts away from a drag: the keys come to `_key`."""
-        if self._grasp is not None:
-            event.accept()
-        return self._grasp is not None
+    def _let_go(self, held: _Grasp, target: Dragged) -> None:
+        if self._unfolded is None or target.frame == held.handle.frame:
+            return
+        point = point_at(self._unfolded, target.quarter, target.frame)
+        if held.shifts_rest:
+            self.shift_asked.emit(point)
+        else:
+            self.place_asked.emit(point, Reach.NEAR)
 
     def _room(self, quarter: float, shifts_rest: bool = False) -> tuple[int, int]:
         assert self._alignment is not None
         return room_for(self._alignment.time_map, quarter, self._view.total_frames, shifts_rest)
-
-    def _attack_near(self, frame: int, radius_s: float) -> int | None:
-        recording, rate = self._canvas.content.recording, self._view.sample_rate
-        if recording is None or recording.source is None:
-            return None
-        radius, spare = round(radius_s * rate), 2 * round(WINDOW_S * rate)
-        first = max(frame - radius - spare, 0)
-        samples = recording.samples(first, min(frame + radius + spare, recording.frames))
-        found = attack_near(samples, rate, frame - first, radius)
-        return None if found is None else first + found
 
     # --------------------------------------------------------------------------------------------- keys
 

@@ -35,6 +35,7 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("Drag the edge of an activity", "While correcting by hand: where the part begins or ends; snaps to its notes"),
     ("Right click on segments", "Say which parts play there; split, merge"),
     ("Shift + drag a bar line", "Move all that comes after by as much"),
+    ("Drag the grip of a selection", "While correcting by hand: move all that is selected; the bar under the times"),
     ("Left / Right", "Move the playhead a little"),
     ("Shift + Left / Right", "Move the end of the selection"),
     ("Ctrl + Left / Right", "Move the playhead by a bar"),

@@ -12,7 +12,7 @@ from scoresep.qt.timeline.curve_item import TempoItem
 from scoresep.qt.timeline.lane import Hit, Lane, PlacedLane
 from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.point_item import PointsRoom, paint_points
+from scoresep.qt.timeline.point_item import PointsRoom, paint_grip, paint_points
 from scoresep.qt.timeline.points import PointsShown
 from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.theme import translucent
@@ -66,6 +66,8 @@ def paint_overlay(ctx: PaintContext, state: OverlayState) -> None:
     _paint_touched(ctx, state)
     if state.layout is not None and state.layout.is_aligned:
         room = PointsRoom(state.ruler_height, state.height, not _shows_tempo(state))
+        if state.points.is_correcting and state.selection is not None:
+            paint_grip(ctx, state.selection, state.ruler_height)
         paint_points(ctx, state.layout, state.points, room)
     _paint_notices(ctx, state)
     _paint_playhead(ctx, state)

@@ -1,4 +1,4 @@
-"""Points over the lanes: placed by hand filled, automatic hollow; and the line, words and tempo curve of a drag."""
+"""Points over the lanes: placed by hand filled, automatic hollow; what a drag shows; the grip of a selection."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from scoresep.qt.timeline.theme import ink_on, translucent
 
 RADIUS_PX = 4.0
 CURVE_PX = 52.0
+GRIP_TOP_PX = ROW_PX + 5.0
+# A selection that is narrower shows its grip without the arrows.
+ARROWS_PX = 30.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,26 @@ def paint_points(ctx: PaintContext, layout: ScoreLayout, shown: PointsShown, roo
         _paint_dragged(ctx, layout, shown.dragged, room)
 
 
+def paint_grip(ctx: PaintContext, selection: tuple[int, int], bottom: float) -> None:
+    """Paint the bar in the ruler by which all that is selected can be moved, with arrows that say so."""
+    left, right = (ctx.x(frame) for frame in selection)
+    rect = QRectF(left + 2, GRIP_TOP_PX, max(right - left - 4, 2.0), bottom - 2 - GRIP_TOP_PX)
+    painter, accent = ctx.painter, ctx.theme.accent
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(translucent(accent, 0.85))
+    painter.drawRoundedRect(rect, 3, 3)
+    seen = rect.intersected(QRectF(ctx.left, 0, ctx.clip_right - ctx.left, bottom))
+    if seen.width() >= ARROWS_PX:
+        painter.setPen(QPen(ink_on(accent), 1.4))
+        middle, y = seen.center().x(), rect.center().y()
+        painter.drawLine(QPointF(middle - 9, y), QPointF(middle + 9, y))
+        for side in (-1, 1):
+            tip = QPointF(middle + side * 9, y)
+            painter.drawPolyline(QPolygonF([tip + QPointF(-side * 4, -4), tip, tip + QPointF(-side * 4, 4)]))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
 def _is_at(quarter: float, other: float | None) -> bool:
     return other is not None and abs(quarter - other) <= SAME_QUARTER
 
@@ -84,6 +107,10 @@ def _paint_dragged(ctx: PaintContext, layout: ScoreLayout, dragged: Dragged, roo
     x = ctx.x(dragged.frame)
     painter.fillRect(QRectF(x - ctx.hair / 2, 0, 2 * ctx.hair, bottom), theme.accent)
     _paint_diamond(ctx, Handle(dragged.quarter, dragged.frame, True), True)
+    if dragged.last_quarter is not None and dragged.last_quarter > dragged.quarter:
+        last_frame = layout.grid.time_map.quarter_to_frame(dragged.last_quarter)
+        painter.fillRect(QRectF(ctx.x(last_frame) - ctx.hair / 2, 0, 2 * ctx.hair, bottom), theme.accent)
+        _paint_diamond(ctx, Handle(dragged.last_quarter, last_frame, True), True)
     _paint_words(ctx, dragged, x, top)
     if not room.shows_tempo:
         return

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from scoresep.model.grid import grid_quarters
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import SAME_QUARTER
 from scoresep.model.timemap import SyncPoint
@@ -50,6 +50,8 @@ class Dragged:
         Whether it lies on an attack.
     text : str
         The position and how far it is moved.
+    last_quarter : float or None
+        Where many positions are dragged at once, the last of them; `quarter` is the first.
     """
 
     quarter: float
@@ -57,6 +59,7 @@ class Dragged:
     present: ScoreLayout
     is_snapped: bool
     text: str
+    last_quarter: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,24 +77,6 @@ class PointsShown:
     is_correcting: bool = False
     selected_quarter: float | None = None
     dragged: Dragged | None = None
-
-
-def grid_quarters(unfolded: UnfoldedScore, first_step: int, last_step: int, with_beats: bool) -> NDArray[np.float64]:
-    """Return the starts of bars [first_step, last_step) of the path, their beats where asked for, and the last end."""
-    starts = unfolded.step_start_quarter
-    quarters: list[float] = []
-    for step in range(first_step, last_step):
-        start, end = float(starts[step]), float(starts[step + 1])
-        quarters.append(start)
-        if with_beats:
-            measure = unfolded.measure_of_step(step)
-            beat = int(np.floor(measure.offset_to_beat(0.0) + 1e-6)) + 1
-            while start + measure.beat_to_offset(beat) < end - 1e-6:
-                quarters.append(start + measure.beat_to_offset(beat))
-                beat += 1
-    if last_step > first_step:
-        quarters.append(float(starts[last_step]))
-    return np.array(quarters)
 
 
 def handles_in(layout: ScoreLayout, axis: TimeAxis, with_automatic: bool) -> list[Handle]:

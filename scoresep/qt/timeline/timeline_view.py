@@ -20,6 +20,7 @@ from scoresep.model.project import PartSettings
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity, segments_of
 from scoresep.qt.timeline.axis_scroll_bar import AxisScrollBar
+from scoresep.qt.timeline.block_editing import BlockEditing
 from scoresep.qt.timeline.content import StemWave
 from scoresep.qt.timeline.difference import Difference
 from scoresep.qt.timeline.edge_editing import EdgeEditing
@@ -72,6 +73,7 @@ class TimelineView(TimelineNavigation):
         self._gestures = Gestures(self)
         self.editing = Editing(self, self._show_preview)  # hears pointer and keys before the gestures do
         self.edges = EdgeEditing(self, self._show_activities)  # and before the points
+        self.blocks = BlockEditing(self, self._show_preview)
         self._across.start_moved.connect(self._scrolled_across)
         self._down.valueChanged.connect(self._scrolled_down)
         self.canvas.axis_changed.connect(self._axis_changed)
@@ -108,6 +110,7 @@ class TimelineView(TimelineNavigation):
             self._unfolded, self._alignment = unfolded, alignment
             self.editing.set_alignment(unfolded, alignment)
             self.edges.set_alignment(unfolded, alignment)
+            self.blocks.set_alignment(unfolded, alignment)
             self._lay_score_out()
             self._content_changed(fit=is_first)
         else:
@@ -179,7 +182,7 @@ class TimelineView(TimelineNavigation):
             frame is not None
             and self._is_playing
             and was_visible
-            and not (self._gestures.is_dragging or self.editing.is_dragging or self.edges.is_dragging)
+            and not any(d.is_dragging for d in (self._gestures, self.editing, self.edges, self.blocks))
         ):
             if self._follow is Follow.PAGE:
                 self.canvas.set_axis(self.axis.paged(frame))
