@@ -54,6 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_reporting(segment)
 
     _add_separate(command("separate", "write the stem of every part, and the residual"))
+    _add_batch(command("batch", "do the whole job for many recordings, one after the other"))
     _add_export(command("export", "export the stems of a project"))
 
     _add_reporting(command("engines", "list what can separate here, and why not what cannot"))
@@ -64,18 +65,35 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_separate(separate: argparse.ArgumentParser) -> None:
     _add_inputs(separate)
     separate.add_argument("-o", "--output", metavar="DIR", required=True, help="folder of the stems")
-    separate.add_argument("--engine", default="auto", help="auto (default), or one that `scoresep engines` lists")
-    separate.add_argument(
-        "--budget", choices=["preview", "balanced", "best"], default="balanced", help="how long it may take"
-    )
-    _add_device(separate)
+    _add_recipe(separate)
     separate.add_argument(
         "--part", action="append", metavar="NAME", help="write only this part (name or number from 1); repeatable"
     )
     separate.add_argument("--notes", metavar="notes.csv", help="take the times of the notes from here, do not align")
-    separate.add_argument("--seed", type=int, default=0, help="the same seed gives the same stems")
     _add_path(separate)
     _add_reporting(separate)
+
+
+def _add_batch(batch: argparse.ArgumentParser) -> None:
+    batch.add_argument(
+        "pieces",
+        metavar="TABLE|FOLDER",
+        help="table (CSV) with the columns audio, score and, if wanted, name; or a folder in which recordings and "
+        "scores bear the same names or stand in a folder of their own",
+    )
+    batch.add_argument("-o", "--output", metavar="DIR", required=True, help="folder in which every piece gets its own")
+    _add_recipe(batch)
+    _add_path(batch)
+    _add_reporting(batch)
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--engine", default="auto", help="auto (default), or one that `scoresep engines` lists")
+    parser.add_argument(
+        "--budget", choices=["preview", "balanced", "best"], default="balanced", help="how long it may take"
+    )
+    _add_device(parser)
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same stems")
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:
@@ -130,7 +148,9 @@ def check_names(options: argparse.Namespace) -> None:
     ------
     UsageError, InputError
     """
-    given = {field: getattr(options, field, None) for field in ("audio", "score", "notes", "project", "output")}
+    given = {
+        field: getattr(options, field, None) for field in ("audio", "score", "notes", "project", "pieces", "output")
+    }
     names = {field: name for field, name in given.items() if name is not None}
     for field, name in names.items():
         if not name.strip():
@@ -149,6 +169,7 @@ _FIELDS = {
     "score": "the score",
     "notes": "the table of notes",
     "project": "the project",
+    "pieces": "the list of pieces",
     "output": "the result",
 }
 

@@ -13,12 +13,14 @@ from scoresep.cli.machine import doctor, engines
 from scoresep.cli.parts import part_named
 from scoresep.cli.places import check_device, check_output
 from scoresep.cli.terminal import Terminal, counted
+from scoresep.errors import ScoreSepError
+from scoresep.files.batch_lists import read_batch
 from scoresep.files.notes_csv import read_notes_csv
-from scoresep.model.path import PathChoices, repeat_sites
 from scoresep.model.project import Project, Recipe, apply_change
 from scoresep.progress import Progress
 from scoresep.session import edits, pipeline, separating
-from scoresep.session.played_path import played_otherwise
+from scoresep.session.batch import REPORT_NAME, BatchOptions, run_batch
+from scoresep.session.played_path import choices_named, played_otherwise
 from scoresep.session.scripting import write_notes, write_segments
 from scoresep.session.separation_request import separation_request
 
@@ -71,10 +73,41 @@ def separate(options: argparse.Namespace, terminal: Terminal, open_window: OpenW
     return 0
 
 
+def batch(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow) -> int:
+    """Do the whole job for many pieces."""
+    recipe = Recipe(options.engine, options.budget, options.seed)
+    separating.check_recipe(recipe)
+    check_device(options.device)
+    check_output(options.output, is_folder=True)
+    found = read_batch(options.pieces)
+    for warning in found.warnings:
+        terminal.warn(warning)
+    folder = Path(options.output).expanduser().absolute()
+    how = BatchOptions(folder, recipe, options.device, options.repeats)
+    reports = []
+    for report in run_batch(found.pieces, how, terminal.progress()):
+        reports.append(report)
+        terminal.clear()
+        for remark in report.remarks:
+            terminal.warn(f"{report.piece.name}: {remark}")
+        counts = "" if report.state == "failed" else f" ({counted(report.notes, 'note')}, {report.confidence:.2f})"
+        terminal.say(f"{report.piece.name}: {report.state}{counts}")
+    states = {report.piece.name: report.state for report in reports}
+    terminal.result({"output": str(folder), "pieces": states, "report": str(folder / REPORT_NAME)})
+    failed = sum(report.state == "failed" for report in reports)
+    if failed:
+        raise ScoreSepError(
+            f"{failed} of {counted(len(reports), 'piece')} could not be done; '{folder / REPORT_NAME}' tells why, and "
+            "the same command goes on with these alone."
+        )
+    return 0
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace, Terminal, OpenWindow], int]] = {
     "align": align,
     "segment": segment,
     "separate": separate,
+    "batch": batch,
     "demo": demo,
     "export": export,
     "engines": engines,
@@ -111,17 +144,8 @@ def _opened(options: argparse.Namespace, terminal: Terminal, progress: Progress)
     project, warnings = pipeline.open_files(options.audio, options.score, progress)
     for warning in warnings:
         terminal.warn(warning)
-    if options.repeats == "auto":
-        return project
-    return apply_change(project, edits.choose_path(project, _path_choices(options.repeats, project)))
-
-
-def _path_choices(repeats: str, project: Project) -> PathChoices:
-    if repeats == "all":
-        return PathChoices(repeats_after_jump=True)
-    if repeats == "none" and project.score is not None:
-        return PathChoices(skipped_repeats=frozenset(site.closing_measure for site in repeat_sites(project.score)))
-    return PathChoices()
+    choices = None if project.score is None else choices_named(options.repeats, project.score)
+    return project if choices is None else apply_change(project, edits.choose_path(project, choices))
 
 
 def _aligned(project: Project, terminal: Terminal, progress: Progress) -> Project:

@@ -1,12 +1,29 @@
-"""What an alignment found out about the repeats, in sentences."""
+"""Which repeats were played: by the names of the command line, and in sentences on what an alignment found out."""
 
 from __future__ import annotations
 
 from scoresep.model.path import PathChoices, repeat_sites
 from scoresep.model.project import Project
 from scoresep.model.repeats import JUMP_MARKS
+from scoresep.model.score import Score
 
 MOST_NAMED = 4
+
+
+def choices_named(repeats: str, score: Score) -> PathChoices | None:
+    """Return the choices that a name means; None for ``auto``, which leaves them to the recording.
+
+    Parameters
+    ----------
+    repeats : str
+        ``auto``, ``written`` (none again after da capo), ``none`` or ``all`` (again after da capo).
+    score : Score
+    """
+    if repeats == "auto":
+        return None
+    if repeats == "none":
+        return PathChoices(skipped_repeats=frozenset(site.closing_measure for site in repeat_sites(score)))
+    return PathChoices(repeats_after_jump=repeats == "all")
 
 
 def played_otherwise(project: Project) -> tuple[str, ...]:

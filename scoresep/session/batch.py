@@ -1,0 +1,166 @@
+"""The whole job for many pieces, one after the other: what is done is not done again, and one failure stops nothing.
+
+Every piece gets a folder with the table of notes, the table of segments, the stems and a project to open in the window.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from scoresep.errors import Cancelled, ScoreSepError
+from scoresep.files.atomic import write_whole
+from scoresep.files.batch_lists import Piece
+from scoresep.files.csv_tables import write_table
+from scoresep.files.project_files import PROJECT_SUFFIX
+from scoresep.files.stem_files import read_stem_set
+from scoresep.model.project import Project, Recipe, apply_change
+from scoresep.progress import Progress
+from scoresep.session import edits, pipeline, scripting, separating
+from scoresep.session.played_path import choices_named
+
+REPORT_NAME = "batch.csv"
+REPORT_COLUMNS = ("name", "state", "audio", "score", "notes", "confidence", "seconds", "remark")
+_DONE_NAME = ".scoresep-done.json"  # in the folder of a piece: of what it was made, so that it is not made again
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How every piece is done.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the folders of the pieces stand.
+    recipe : Recipe
+    device : str
+    repeats : str
+        Which repeats were played, as `choices_named` takes it; ``auto`` to find out.
+    """
+
+    folder: Path
+    recipe: Recipe = Recipe()
+    device: str = "auto"
+    repeats: str = "auto"
+
+
+@dataclass(frozen=True)
+class PieceReport:
+    """What became of a piece.
+
+    Attributes
+    ----------
+    piece : Piece
+    state : str
+        ``done``, ``done before`` or ``failed``.
+    notes : int
+        How many were found.
+    confidence : float
+        Of the alignment.
+    seconds : float
+        That it took.
+    remarks : tuple of str
+        Warnings, or why it failed.
+    """
+
+    piece: Piece
+    state: str
+    notes: int = 0
+    confidence: float = 0.0
+    seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
+
+
+def run_batch(pieces: tuple[Piece, ...], options: BatchOptions, progress: Progress) -> Iterator[PieceReport]:
+    """Do the pieces one after the other, and keep a table of what became of them (``batch.csv``).
+
+    Raises
+    ------
+    OutputError
+        The folder of all cannot be written. What goes wrong with a piece is in its report.
+    Cancelled
+    """
+    reports: list[PieceReport] = []
+    for number, (piece, part) in enumerate(zip(pieces, progress.parts(len(pieces)), strict=True), 1):
+        start_s = time.monotonic()
+        part.update(0.0, f"{number} of {len(pieces)}: {piece.name}")
+        try:
+            report = _done_before(piece, options) or _do(piece, options, part, start_s)
+        except Cancelled:
+            raise
+        except ScoreSepError as error:
+            report = PieceReport(piece, "failed", seconds=time.monotonic() - start_s, remarks=(str(error),))
+        except MemoryError:
+            text = "The memory was not enough; close other programs and try again."
+            report = PieceReport(piece, "failed", seconds=time.monotonic() - start_s, remarks=(text,))
+        reports.append(report)
+        write_table(options.folder / REPORT_NAME, REPORT_COLUMNS, [_row(r) for r in reports])
+        yield report
+
+
+def _do(piece: Piece, options: BatchOptions, progress: Progress, start_s: float) -> PieceReport:
+    home = options.folder / piece.name
+    project, remarks = pipeline.open_files(piece.audio, piece.score, progress.part(0.0, 0.1))
+    choices = None if project.score is None else choices_named(options.repeats, project.score)
+    if choices is not None:
+        project = apply_change(project, edits.choose_path(project, choices))
+    project = pipeline.segment(pipeline.align(project, progress.part(0.1, 0.3)), progress.part(0.3, 0.35))
+    home.mkdir(parents=True, exist_ok=True)
+    scripting.write_notes(project, home / "notes.csv")
+    scripting.write_segments(project, home / "segments.csv")
+    project = separating.separate(project, home / "stems", options.recipe, options.device, progress.part(0.35, 1.0))
+    scripting.save(project, home / f"{piece.name}{PROJECT_SUFFIX}")
+    report = _report(piece, project, remarks, time.monotonic() - start_s)
+    facts = {"key": _key(piece, options), "notes": report.notes, "confidence": report.confidence}
+    write_whole(home / _DONE_NAME, json.dumps(facts).encode())
+    return report
+
+
+def _report(piece: Piece, project: Project, remarks: tuple[str, ...], seconds: float) -> PieceReport:
+    alignment = project.alignment
+    assert alignment is not None
+    notes = int(alignment.note_times.is_present.sum())
+    return PieceReport(piece, "done", notes, round(alignment.confidence, 3), seconds, (*remarks, *alignment.warnings))
+
+
+def _done_before(piece: Piece, options: BatchOptions) -> PieceReport | None:
+    """Return the report of a piece that an earlier run has done of the same files in the same way."""
+    home = options.folder / piece.name
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ScoreSepError):
+        facts = json.loads((home / _DONE_NAME).read_bytes())
+        if facts["key"] == _key(piece, options):
+            read_stem_set(home / "stems")  # it is all there
+            return PieceReport(piece, "done before", int(facts["notes"]), float(facts["confidence"]))
+    return None
+
+
+def _key(piece: Piece, options: BatchOptions) -> str:
+    """Return what tells whether a piece has to be done again: its files as they are, the options, the program.
+
+    Raises
+    ------
+    OSError
+        A file is missing.
+    """
+    files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in (piece.audio, piece.score)]
+    version = import_module("scoresep").__version__  # by name: the package is above this layer
+    return repr((files, options.recipe, options.repeats, version))
+
+
+def _row(report: PieceReport) -> tuple[str, ...]:
+    piece = report.piece
+    return (
+        piece.name,
+        report.state,
+        str(piece.audio),
+        str(piece.score),
+        str(report.notes),
+        f"{report.confidence:.3f}",
+        f"{report.seconds:.1f}",
+        " ".join(report.remarks),
+    )

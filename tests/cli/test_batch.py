@@ -1,0 +1,73 @@
+"""Many pieces by one command: found in folders and tables, one failure stops nothing, done is done."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import end_of
+from duet import make_duet
+
+from scoresep.errors import InputError
+from scoresep.files.batch_lists import read_batch
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one good pair, one in a folder of its own, and one whose score is broken."""
+    folder = tmp_path_factory.mktemp("pieces")
+    duet = make_duet(folder)
+    (folder / "live").mkdir()
+    shutil.copy(duet.audio, folder / "live" / "take 3.wav")
+    shutil.copy(duet.score, folder / "live" / "score.musicxml")
+    shutil.copy(duet.audio, folder / "broken.wav")
+    (folder / "broken.musicxml").write_text("<score-partwise>")
+    shutil.copy(duet.audio, folder / "alone.wav")
+    return folder
+
+
+def rows_of(path: Path) -> dict[str, dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def test_a_folder_is_done_whatever_fails_and_a_second_run_does_only_the_rest(
+    pieces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["batch", str(pieces), "-o", str(out), "--budget", "preview", "--device", "cpu"]
+    ended = end_of(capsys, *command)
+    assert ended.code == 4 and "1 of 3 pieces" in ended.error
+    assert "alone.wav' has no score" in ended.err
+    rows = rows_of(out / "batch.csv")
+    assert {name: row["state"] for name, row in rows.items()} == {"broken": "failed", "duet": "done", "live": "done"}
+    assert "broken.musicxml" in rows["broken"]["remark"]
+    for name in ("duet", "live"):
+        files = {p.name for p in (out / name).iterdir() if not p.name.startswith(".")}
+        assert files == {"notes.csv", "segments.csv", "stems", f"{name}.scoresep"}
+        assert (out / name / "stems" / "manifest.json").is_file()
+
+    shutil.copy(pieces / "duet.musicxml", pieces / "broken.musicxml")
+    assert end_of(capsys, *command).code == 0
+    states = {name: row["state"] for name, row in rows_of(out / "batch.csv").items()}
+    assert states == {"broken": "done", "duet": "done before", "live": "done before"}
+    (out / "duet" / "stems" / "Residual.wav").unlink()
+    assert "duet: done (" in end_of(capsys, *command).out, "what was lost is made again"
+
+
+def test_a_table_names_pieces_by_paths_beside_it(pieces: Path, tmp_path: Path) -> None:
+    table = pieces / "list.csv"
+    table.write_text("name,audio,score\nA/B,duet.wav,duet.musicxml\n,live/take 3.wav,live/score.musicxml\n")
+    found = read_batch(table)
+    assert found.pieces[1].name == "take 3" and "/" not in found.pieces[0].name
+    assert all(p.audio.is_file() and p.score.is_file() for p in found.pieces)
+    table.unlink()
+
+
+def test_what_holds_nothing_to_do_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no recording with its score"):
+        read_batch(tmp_path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_batch(tmp_path / "nothing.csv")
