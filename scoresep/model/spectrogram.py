@@ -7,6 +7,7 @@ computes the levels, where they are kept and how they are coloured is not known 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -102,7 +103,7 @@ class SpectrogramShape:
     @property
     def column_frames(self) -> int:
         """Frames in a column of the finest kind."""
-        return 2 ** max(round(np.log2(COLUMN_S * self.sample_rate)), 0)
+        return 1 << max(round(math.log2(COLUMN_S * self.sample_rate)), 0)
 
     @property
     def slab_frames(self) -> int:
@@ -124,7 +125,7 @@ class SpectrogramShape:
 
     def entry_frames(self, density: int, band: Band) -> int:
         """Return how many frames an entry covers."""
-        return self.column_frames * band.stride * FACTOR**density
+        return int(self.column_frames * band.stride * FACTOR**density)
 
     def entries(self, density: int, band: Band) -> int:
         """Return how many entries there are."""
@@ -185,7 +186,7 @@ class Spectrogram:
         middle = (np.arange(first_column, first_column + columns) + 0.5) * frames_per_column
         inside = (middle >= 0) & (middle < self.shape.frames)
         slab = np.clip(middle // self.shape.slab_frames, 0, self.shape.slabs - 1).astype(np.int64)
-        return inside & (np.asarray(self.ready)[slab] != 0)
+        return np.asarray(inside & (np.asarray(self.ready)[slab] != 0))
 
     def levels(self, first_column: int, frames_per_column: float, columns: int) -> NDArray[np.float32]:
         """Return the levels of columns, counted from the first frame on.
@@ -300,4 +301,4 @@ class SpectrogramBuilder:
             counts = np.diff(np.append(np.arange(0, len(source), FACTOR), len(source))).astype(np.float32)
             sums = np.add.reduceat(power, np.arange(0, len(source), FACTOR), axis=0)
             target = self.shape.part(self._table, density, index)
-            target[first : first + len(sums)] = power_to_levels(sums / counts[:, None])
+            target[first : first + len(sums)] = power_to_levels(np.asarray(sums / counts[:, None], np.float32))

@@ -29,6 +29,7 @@ from scoresep.qt.documents import Documents
 from scoresep.qt.export_dialog import ExportDialog
 from scoresep.qt.parts_panel import PartsPanel
 from scoresep.qt.playing import Playing
+from scoresep.qt.spectrogram_feed import SpectrogramFeed
 from scoresep.qt.timeline.timeline_view import TimelineView
 from scoresep.session import edits
 from scoresep.session.exporting import ExportChoices
@@ -51,6 +52,7 @@ class Stage:
     show_panel: Callable[[bool], None]
     show_score: Callable[[bool], None]
     show_systems: Callable[[bool], None]
+    spectrogram: SpectrogramFeed
 
 
 class Commands(QObject):
@@ -76,6 +78,7 @@ class Commands(QObject):
         self.actions = make_actions(stage.window, self._slots() | self._correcting.slots())
         stage.timeline.editing.selected.connect(self.refresh)
         stage.playing.check_changed.connect(self.refresh)
+        stage.spectrogram.changed.connect(self.refresh)
 
     def _slots(self) -> dict[str, Callable[[], object]]:
         """Return what each action does, by its id."""
@@ -105,6 +108,12 @@ class Commands(QObject):
             "panel": lambda: stage.show_panel(self.actions["panel"].isChecked()),
             "score_strip": lambda: stage.show_score(self.actions["score_strip"].isChecked()),
             "curves": lambda: view.show_curves(not view.shows_curves),
+            "spectrogram": stage.spectrogram.toggle,
+            "spectrogram_in_place": stage.spectrogram.toggle_in_place,
+            "spectrogram_notes": stage.spectrogram.toggle_notes,
+            "spectrogram_overtones": stage.spectrogram.toggle_overtones,
+            "spectrogram_next": stage.spectrogram.step,
+            "spectrogram_over": stage.spectrogram.toggle_over,
             "score_systems": lambda: stage.show_systems(self.actions["score_systems"].isChecked()),
             "full_screen": self.toggle_full_screen,
             "play": playing.toggle,
@@ -156,6 +165,9 @@ class Commands(QObject):
         }
         can |= dict.fromkeys(("play", "play_selection", "to_start", "to_end"), has_sound)
         can |= dict.fromkeys(("select_all", "zoom_fit", "zoom_in", "zoom_out"), has_sound or has_score)
+        shows_spectrogram = session.settings.shows_spectrogram and has_sound
+        can |= dict.fromkeys(("spectrogram_notes", "spectrogram_overtones"), shows_spectrogram)
+        can |= dict.fromkeys(("spectrogram_next", "spectrogram_over"), shows_spectrogram and bool(stage.playing.keys))
         can["loop"] = has_sound and (stage.timeline.selection is not None or stage.playing.loop is not None)
         can |= dict.fromkeys(("select_nothing", "zoom_selection"), stage.timeline.selection is not None)
         can |= dict.fromkeys(("mute", "solo", "minus"), bool(stage.playing.keys))
@@ -167,6 +179,11 @@ class Commands(QObject):
             self.actions[name].setText(f"{verb} “{text[0].lower()}{text[1:]}”" if text else verb)
         checked = {
             "curves": stage.timeline.shows_curves,
+            "spectrogram": session.settings.shows_spectrogram,
+            "spectrogram_in_place": session.settings.spectrogram_in_place,
+            "spectrogram_notes": session.settings.spectrogram_notes,
+            "spectrogram_overtones": session.settings.spectrogram_overtones,
+            "spectrogram_over": stage.spectrogram.choice.is_over,
             "check_clicks": stage.playing.check is Check.CLICKS,
             "check_score": stage.playing.check is Check.SCORE,
             "correct": stage.timeline.editing.is_correcting,

@@ -34,6 +34,7 @@ from scoresep.model.score import Mark, PerformancePath, Score
 from scoresep.qt.actions import ACTIONS, MENUS
 from scoresep.qt.theme import em, is_dark, sized_font
 from scoresep.qt.timeline.gestures import SHORTCUTS
+from scoresep.qt.timeline.spectrogram_gestures import SHORTCUTS as SPECTROGRAM_SHORTCUTS
 from scoresep.qt.timeline.theme import blend
 
 JUMPS = frozenset(m for m in Mark if m.startswith(("da capo", "dal segno")))
@@ -287,7 +288,7 @@ class ShortcutsDialog(OpenDialog):
         super().__init__("Shortcuts", "", "", parent)
         groups = [(menu.replace("&", ""), _menu_lines(menu)) for menu in MENUS]
         known = {key.toString() for spec in ACTIONS for key in map(QKeySequence, spec.keys)}
-        more = [(keys, text) for keys, text in SHORTCUTS if not _are_known(keys, known)]
+        more = [(keys, text) for keys, text in SHORTCUTS + SPECTROGRAM_SHORTCUTS if not _are_known(keys, known)]
         groups.append(("Timeline", [*more, ("Enter", "Press the button that has the ring around it")]))
         groups = [(title, lines) for title, lines in groups if lines]
         room = self.screen().availableSize() * 0.8

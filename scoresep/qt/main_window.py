@@ -26,6 +26,8 @@ from scoresep.qt.scene import Scene
 from scoresep.qt.score_feed import ScoreFeed
 from scoresep.qt.score_view.placement import Mode
 from scoresep.qt.score_view.score_strip import ScoreStrip
+from scoresep.qt.spectrogram_feed import SpectrogramFeed
+from scoresep.qt.spectrogram_menu import spectrogram_menu
 from scoresep.qt.theme import Appearance, digits_font, em
 from scoresep.qt.timeline.timeline_view import Follow, TimelineView
 from scoresep.qt.timeline_feed import TimelineFeed
@@ -72,12 +74,13 @@ class MainWindow(QMainWindow):
         self.timeline = TimelineView()
         self.parts = PartsPanel()
         self.feed = TimelineFeed(session, self.timeline)
+        self.spectrogram = SpectrogramFeed(self.bridge, self.timeline)
         self.score_strip = ScoreStrip()
         self.score_feed = ScoreFeed(session, self.score_strip)
         self._slots = Commands(
             Stage(
                 *(self, self.bridge, self.documents, self.playing, self.timeline, self.parts),
-                *(self.show_panel, self.show_score, self.show_systems),
+                *(self.show_panel, self.show_score, self.show_systems, self.spectrogram),
             )
         )
         self.commands = self._slots.actions
@@ -106,6 +109,7 @@ class MainWindow(QMainWindow):
             "appearance": appearance_menu(self, self.session),
             "output": output_menu(self, self.session),
             "check_balance": balance_menu(self, self.playing),
+            "spectrogram_sounds": spectrogram_menu(self, self.spectrogram),
         }
         fill_menu_bar(self.menuBar(), self.commands, submenus)
         self.pages = QStackedWidget()
@@ -157,6 +161,7 @@ class MainWindow(QMainWindow):
         self.playing.original_changed.connect(lambda _: self._slots.refresh())
         self.playing.loop_changed.connect(lambda _: self._slots.refresh())
         self.parts.mixer_changed.connect(lambda mixer: session.set_mixer(mixer, by=self.parts))
+        self.parts.part_chosen.connect(self.spectrogram.choose_part)
         self.parts.part_changed.connect(self._slots.change_part)
         self.messages.dismissed.connect(self._dismiss)
         self.messages.focus_left.connect(lambda: self.pages.currentWidget().setFocus())
@@ -178,6 +183,7 @@ class MainWindow(QMainWindow):
         what = changed.what
         self.playing.read_project(changed)
         self.feed.show(changed)
+        self.spectrogram.show(changed)
         self.score_feed.show(changed)
         if (
             what & {"parts", "mixer", "score", "recording", "stem_set", "source"} and changed.by is not self.parts

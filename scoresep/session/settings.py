@@ -15,6 +15,7 @@ from scoresep.files.cache import config_folder
 
 MAX_RECENT = 12
 THEMES = ("system", "light", "dark")
+SPECTROGRAM_COLORS = ("heat", "grey")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -40,6 +41,16 @@ class Settings:
         Where the last file was opened.
     export_folder, export_format, export_template : str
         As chosen in the last export.
+    shows_spectrogram, spectrogram_in_place : bool
+        Whether the timeline has one, and whether it stands in place of the waveform.
+    spectrogram_height_px : float
+        0 for the room that there is.
+    spectrogram_gain_db, spectrogram_contrast_db : float
+        Added to what the sound suggests.
+    spectrogram_colors : str
+        ``heat`` or ``grey``.
+    spectrogram_notes, spectrogram_overtones : bool
+        What lies over it.
     """
 
     theme: str = "system"
@@ -53,6 +64,14 @@ class Settings:
     export_folder: str = ""
     export_format: str = ""
     export_template: str = ""
+    shows_spectrogram: bool = False
+    spectrogram_in_place: bool = False
+    spectrogram_height_px: float = 0.0
+    spectrogram_gain_db: float = 0.0
+    spectrogram_contrast_db: float = 0.0
+    spectrogram_colors: str = "heat"
+    spectrogram_notes: bool = True
+    spectrogram_overtones: bool = False
 
     def with_recent(self, path: str) -> Settings:
         """Return the settings with `path` as the newest of the recent files."""
@@ -113,5 +132,9 @@ def _settings_from(stored: dict[str, Any]) -> Settings:
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "theme": lambda value: value in THEMES,
     "device": lambda value: value in DEVICES,
+    "spectrogram_colors": lambda value: value in SPECTROGRAM_COLORS,
+    "spectrogram_height_px": lambda value: value == 0.0 or 40.0 <= value <= 8000.0,
+    "spectrogram_gain_db": lambda value: -60.0 <= value <= 60.0,
+    "spectrogram_contrast_db": lambda value: -60.0 <= value <= 60.0,
     "autosave_interval_s": lambda value: math.isfinite(value) and 1.0 <= value <= 86_400.0,
 }

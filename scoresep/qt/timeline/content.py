@@ -10,6 +10,7 @@ from scoresep.model.project import PartSettings
 from scoresep.model.segments import Activity, Segment
 from scoresep.qt.timeline.difference import Difference
 from scoresep.qt.timeline.score_layout import ScoreLayout
+from scoresep.qt.timeline.spectrogram_picture import SpectrogramPicture
 from scoresep.qt.timeline.wave_data import WaveData
 
 # Quieter recordings are shown as quiet: hiss should not look like music.
@@ -43,6 +44,7 @@ class TimelineContent:
         Whether tempo and confidence have lanes.
     silent_parts : frozenset of (int or None)
         Parts that are not heard now; None stands for the residual.
+    spectrogram : SpectrogramPicture
     """
 
     recording: WaveData | None = None
@@ -54,6 +56,12 @@ class TimelineContent:
     stems: dict[int | None, WaveData] = field(default_factory=dict)
     shows_curves: bool = False
     silent_parts: frozenset[int | None] = frozenset()
+    spectrogram: SpectrogramPicture = field(default_factory=SpectrogramPicture)
+
+    @property
+    def has_spectrogram(self) -> bool:
+        """Whether a spectrogram has a lane."""
+        return self.spectrogram.is_shown and self.recording is not None
 
     @property
     def wave_gain(self) -> float:

@@ -83,6 +83,10 @@ class Lane:
         """Return what lies at a frame and at `y` from the lane's top."""
         return None
 
+    def place_text(self, frame: float, y: float, height: float) -> str:
+        """Say what a place of the lane stands for, whatever lies there."""
+        return ""
+
     def _header_with_swatch(self, ctx: PaintContext, rect: QRectF, color: QColor, is_silent: bool) -> None:
         row = self._title_rect(rect)
         swatch = QRectF(row.left(), ctx.snap(row.center().y() - SWATCH_PX / 2), SWATCH_PX, SWATCH_PX)

@@ -218,7 +218,7 @@ class NoteItem(Lane):
                 mine = (parts == part) & (doubtful == is_doubtful)
                 if mine.any():
                     low, high = int(line[mine].min()), int(line[mine].max()) + 1
-                    covered = _covered(line[mine] - low, left[mine], right[mine], (high - low, columns))
+                    covered = covered_pixels(line[mine] - low, left[mine], right[mine], (high - low, columns))
                     pixels[low:high][covered] = premultiplied(color, alpha)
         return pixels
 
@@ -259,14 +259,19 @@ class NoteItem(Lane):
         if not len(touched):
             return None
         place = int(touched[-1])
-        part, pitch = int(layout.part_index[place]), float(layout.pitch_midi[place])
-        text = f"{self.content.part_name(part)}, {pitch_name(pitch)}"
-        if layout.is_aligned and layout.confidence[place] < DOUBTFUL:
-            text += f" (doubtful, {layout.confidence[place]:.0%})"
+        text, part = hit_text(self.content, layout, place), int(layout.part_index[place])
         return Hit(int(layout.onset_frame[place]), int(layout.offset_frame[place]), text, part, place)
 
 
-def _covered(
+def hit_text(content: TimelineContent, layout: ScoreLayout, place: int) -> str:
+    """Say what a note is: ``Violin, A4``."""
+    text = f"{content.part_name(int(layout.part_index[place]))}, {pitch_name(float(layout.pitch_midi[place]))}"
+    if layout.is_aligned and layout.confidence[place] < DOUBTFUL:
+        text += f" (doubtful, {layout.confidence[place]:.0%})"
+    return text
+
+
+def covered_pixels(
     line: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64], shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
     """Return which pixels are covered by stretches [left, right) of lines: more have begun than ended."""

@@ -8,6 +8,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
 
+from scoresep.model.timebase import SAME_QUARTER
 from scoresep.qt.timeline.curve_item import TempoItem
 from scoresep.qt.timeline.lane import Hit, Lane, PlacedLane
 from scoresep.qt.timeline.note_item import NoteItem
@@ -15,6 +16,7 @@ from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.point_item import PointsRoom, paint_grip, paint_points
 from scoresep.qt.timeline.points import PointsShown
 from scoresep.qt.timeline.score_layout import ScoreLayout
+from scoresep.qt.timeline.spectrogram_item import SpectrogramItem
 from scoresep.qt.timeline.theme import translucent
 
 LOOP_PX = 4.0
@@ -64,6 +66,7 @@ def paint_overlay(ctx: PaintContext, state: OverlayState) -> None:
     _paint_selection(ctx, state)
     _paint_loop(ctx, state)
     _paint_touched(ctx, state)
+    _paint_in_spectrogram(ctx, state)
     if state.layout is not None and state.layout.is_aligned:
         room = PointsRoom(state.ruler_height, state.height, not _shows_tempo(state))
         if state.points.is_correcting and state.selection is not None:
@@ -106,6 +109,26 @@ def _paint_loop(ctx: PaintContext, state: OverlayState) -> None:
     ctx.painter.fillRect(QRectF(left, bottom - LOOP_PX, max(right - left, 2.0), LOOP_PX), accent)
     for x in (left, right - 2 * ctx.hair):
         ctx.painter.fillRect(QRectF(x, bottom - 11, 2 * ctx.hair, 11), accent)
+
+
+def _paint_in_spectrogram(ctx: PaintContext, state: OverlayState) -> None:
+    """Show there the note under the pointer, in whichever lane it is touched, and the notes of the selected point."""
+    placed = next((p for p in state.placed if isinstance(p.lane, SpectrogramItem)), None)
+    layout, quarter = state.layout, state.points.selected_quarter
+    if placed is None or layout is None or not isinstance(placed.lane, SpectrogramItem):
+        return
+    places = []
+    if quarter is not None and layout.is_aligned:
+        at = layout.unfolded.notes.onset_quarter[layout.row]
+        places = np.flatnonzero(np.abs(at - quarter) <= SAME_QUARTER).tolist()
+    if state.touched is not None and state.touched[1].place is not None:
+        places.append(state.touched[1].place)
+    top, bottom = placed.top + state.lanes_offset, placed.top + state.lanes_offset + placed.height
+    ctx.painter.save()
+    lanes = QRectF(ctx.left, state.ruler_height, state.width, max(bottom - state.ruler_height, 0.0))
+    ctx.painter.setClipRect(lanes, Qt.ClipOperation.IntersectClip)
+    placed.lane.paint_touched(ctx, top, placed.height, places)
+    ctx.painter.restore()
 
 
 def _paint_touched(ctx: PaintContext, state: OverlayState) -> None:

@@ -21,6 +21,7 @@ from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.points import PointsShown
 from scoresep.qt.timeline.ruler_item import ROW_PX, RulerItem
 from scoresep.qt.timeline.segment_item import PartItem, SegmentItem
+from scoresep.qt.timeline.spectrogram_item import SpectrogramItem
 from scoresep.qt.timeline.theme import Theme, small_font, translucent
 from scoresep.qt.timeline.time_axis import TimeAxis
 from scoresep.qt.timeline.waveform_item import WaveformItem
@@ -30,7 +31,12 @@ HEADER_PX = 128.0
 
 def lanes_of(content: TimelineContent) -> list[Lane]:
     """Return the lanes that the content needs, from top to bottom."""
-    lanes: list[Lane] = [WaveformItem(content), NoteItem(content)]
+    lanes: list[Lane] = []
+    if content.has_spectrogram:
+        lanes.append(SpectrogramItem(content))
+    if not lanes or not content.spectrogram.is_in_place:
+        lanes.insert(0, WaveformItem(content))
+    lanes.append(NoteItem(content))
     if content.activities is not None:
         lanes.append(SegmentItem(content))
     parts = [i for i, p in enumerate(content.parts) if not p.is_absent]

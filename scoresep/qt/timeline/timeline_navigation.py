@@ -232,6 +232,10 @@ class TimelineNavigation(QWidget):
             return
         item = found[1].text if found is not None else ""
         frame = self.canvas.frame_at(position.x())
+        placed = self.canvas.lane_at(position.y())
+        if placed is not None:
+            y = position.y() - self.canvas.lanes_offset - placed.top
+            item = "   ".join(t for t in (item, placed.lane.place_text(frame, y, placed.height)) if t)
         self.readout_changed.emit(readout_at(self._content, self.sample_rate, frame, item))
 
     def tool_tip_at(self, position: QPointF) -> str:

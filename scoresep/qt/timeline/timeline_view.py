@@ -27,6 +27,8 @@ from scoresep.qt.timeline.edge_editing import EdgeEditing
 from scoresep.qt.timeline.editing import Editing
 from scoresep.qt.timeline.gestures import Gestures
 from scoresep.qt.timeline.score_layout import score_layout
+from scoresep.qt.timeline.spectrogram_gestures import SpectrogramGestures
+from scoresep.qt.timeline.spectrogram_picture import SpectrogramPicture
 from scoresep.qt.timeline.theme import Theme
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 from scoresep.qt.timeline.wave_data import WaveData
@@ -74,6 +76,7 @@ class TimelineView(TimelineNavigation):
         self.editing = Editing(self, self._show_preview)  # hears pointer and keys before the gestures do
         self.edges = EdgeEditing(self, self._show_activities)  # and before the points
         self.blocks = BlockEditing(self, self._show_preview)
+        self.spectrogram_gestures = SpectrogramGestures(self)
         self._across.start_moved.connect(self._scrolled_across)
         self._down.valueChanged.connect(self._scrolled_down)
         self.canvas.axis_changed.connect(self._axis_changed)
@@ -154,6 +157,11 @@ class TimelineView(TimelineNavigation):
         if parts != self._content.silent_parts:
             self._content.silent_parts = parts
             self.canvas.repaint_all()
+
+    @property
+    def spectrogram(self) -> SpectrogramPicture:
+        """The spectrogram; who changes it has the canvas painted again."""
+        return self._content.spectrogram
 
     @property
     def shows_curves(self) -> bool:

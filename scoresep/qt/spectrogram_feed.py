@@ -1,0 +1,293 @@
+"""Which spectrogram the timeline shows: has it computed, shows it as it grows, and remembers how a person likes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from scoresep.model.spectrogram import Spectrogram
+from scoresep.qt.bridge import Bridge
+from scoresep.qt.theme import RESIDUAL_COLOR
+from scoresep.qt.timeline.spectrogram_picture import Look, Shown
+from scoresep.qt.timeline.timeline_view import TimelineView
+from scoresep.session import spectrograms
+from scoresep.session.jobs import Worker
+from scoresep.session.session import Changed
+from scoresep.session.spectrograms import SoundToShow
+
+JOB = "spectrogram"
+# Growth is shown every so many ticks of the bridge, some five times a second.
+TICKS = 6
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which sound is shown.
+
+    Attributes
+    ----------
+    stem : int, str or None
+        A part's index, ``"residual"``, or None for the recording.
+    is_over : bool
+        Whether a stem is shown over the recording.
+    """
+
+    stem: int | str | None = None
+    is_over: bool = False
+
+
+class SpectrogramFeed(QObject):
+    """Keeps the spectrogram of the timeline at what the project and the person say.
+
+    Signals
+    -------
+    changed()
+        Something else is shown, or otherwise.
+
+    Parameters
+    ----------
+    bridge : Bridge
+    view : TimelineView
+    """
+
+    changed = Signal()
+
+    def __init__(self, bridge: Bridge, view: TimelineView) -> None:
+        super().__init__(view)
+        self._session = bridge.session
+        self._view = view
+        self._picture = view.spectrogram
+        self.choice = Choice()
+        self._sounds: tuple[SoundToShow, ...] = ()
+        self._asked: tuple[SoundToShow, ...] = ()
+        self._open: dict[SoundToShow, Spectrogram] = {}
+        self._seen: tuple[object, ...] = ()
+        self._wanted_slab = -1
+        self._tick_count = 0
+        view.spectrogram_gestures.height_changed.connect(lambda px: self._set(spectrogram_height_px=px))
+        view.spectrogram_gestures.gain_changed.connect(lambda db: self._set(spectrogram_gain_db=db))
+        bridge.ticked.connect(self._tick)
+
+    # ------------------------------------------------------------------------------------------- from the session
+
+    def show(self, changed: Changed) -> None:
+        """Take over what has changed."""
+        what = changed.what
+        if "settings" in what:
+            self._show_settings()
+        if what & {"recording", "source", "stem_set"}:
+            self._asked = ()
+            self._open.clear()
+        if what & {"recording", "source", "stem_set", "parts", "settings"}:
+            self._refresh()
+
+    def _show_settings(self) -> None:
+        settings, picture = self._session.settings, self._picture
+        before = (picture.is_shown, picture.is_in_place, picture.height_px)
+        picture.is_shown, picture.is_in_place = settings.shows_spectrogram, settings.spectrogram_in_place
+        picture.height_px = settings.spectrogram_height_px
+        look = Look(
+            settings.spectrogram_gain_db,
+            settings.spectrogram_contrast_db,
+            settings.spectrogram_colors,
+            settings.spectrogram_notes,
+            settings.spectrogram_overtones,
+        )
+        if before != (picture.is_shown, picture.is_in_place, picture.height_px):
+            self._view.canvas.rebuild()
+        if look != picture.look:
+            picture.look = look
+            self._view.canvas.repaint_all()
+
+    def choose_part(self, key: object) -> None:
+        """Show the overtones of another part."""
+        part = key if isinstance(key, int) else None
+        if part != self._picture.chosen_part:
+            self._picture.chosen_part = part
+            if self._picture.is_shown and self._picture.look.with_overtones:
+                self._view.canvas.repaint_all()
+
+    # -------------------------------------------------------------------------------------------- from the person
+
+    def choices(self) -> list[tuple[Choice, str]]:
+        """Return what can be shown, with its name."""
+        found = [(Choice(), "Recording")]
+        stem_set = self._session.project.stem_set
+        for stem in stem_set.stems if stem_set is not None else ():
+            key: int | str = "residual" if stem.part_index is None else stem.part_index
+            found.append((Choice(key), self._name_of(key)))
+        return found
+
+    def choose(self, choice: Choice) -> None:
+        """Show another sound."""
+        self.choice = choice
+        self._asked = ()  # who asks again wants it again
+        if not self._session.settings.shows_spectrogram:
+            self._set(shows_spectrogram=True)
+        self._refresh()
+
+    def step(self) -> None:
+        """Show the next of what can be shown; a stem comes over the recording where the last one did."""
+        stems = [choice.stem for choice, _ in self.choices()]
+        at = stems.index(self.choice.stem) if self.choice.stem in stems else -1
+        self.choose(replace(self.choice, stem=stems[(at + 1) % len(stems)]))
+
+    def toggle(self) -> None:
+        """Show or hide it."""
+        self._asked = ()
+        self._set(shows_spectrogram=not self._session.settings.shows_spectrogram)
+
+    def toggle_in_place(self) -> None:
+        """Show it in place of the waveform, or under it."""
+        settings = self._session.settings
+        in_place = not (settings.shows_spectrogram and settings.spectrogram_in_place)
+        self._set(shows_spectrogram=True, spectrogram_in_place=in_place)
+
+    def toggle_over(self) -> None:
+        """Show stems over the recording, or alone."""
+        self.choose(replace(self.choice, is_over=not self.choice.is_over))
+
+    def toggle_notes(self) -> None:
+        """Lay the notes over it, or not."""
+        self._set(spectrogram_notes=not self._session.settings.spectrogram_notes)
+
+    def toggle_overtones(self) -> None:
+        """Lay the overtones of the chosen part over it, or not."""
+        self._set(spectrogram_overtones=not self._session.settings.spectrogram_overtones)
+
+    @property
+    def look(self) -> Look:
+        """How it is shown."""
+        return self._picture.look
+
+    def set_look(self, **values: Any) -> None:
+        """Show it otherwise, without remembering that yet (`keep_look` does)."""
+        self._picture.set_look(**values)
+        self._view.canvas.repaint_all()
+
+    def keep_look(self) -> None:
+        """Remember how it is shown."""
+        look = self._picture.look
+        self._set(
+            spectrogram_gain_db=look.gain_db,
+            spectrogram_contrast_db=look.contrast_db,
+            spectrogram_colors=look.colors,
+        )
+
+    def _set(self, **values: Any) -> None:
+        self._session.set_settings(replace(self._session.settings, **values))
+
+    # -------------------------------------------------------------------------------------------------- inside
+
+    def _name_of(self, stem: int | str | None) -> str:
+        if stem is None:
+            return "Recording"
+        return self._view.canvas.content.part_name(stem) if isinstance(stem, int) else "Residual"
+
+    def _refresh(self) -> None:
+        """Find what is to be shown, and have computed what is missing."""
+        project = self._session.project
+        recording = spectrograms.recording_to_show(project) if self._session.source is not None else None
+        if not self._picture.is_shown or recording is None:
+            self._sounds = ()
+            self._stop()
+            self._put(None, None, None)
+            self.changed.emit()
+            return
+        part = self.choice.stem if isinstance(self.choice.stem, int) else None
+        stem = spectrograms.stem_to_show(project, part) if self.choice.stem is not None else None
+        if stem is None:
+            self.choice = replace(self.choice, stem=None)
+            self._sounds = (recording,)
+        else:
+            self._sounds = (stem, recording) if self.choice.is_over else (stem,)
+        self._load(recording)
+        is_missing = any(found is None or not found.is_complete for found in map(self._loaded, self._sounds))
+        if is_missing and self._asked != self._sounds:
+            self._asked, self._wanted_slab = self._sounds, -1
+            self._open = {sound: found for sound, found in self._open.items() if found.is_complete}
+            self._session.start_job(
+                JOB,
+                "Draw spectrogram",
+                spectrograms.build_spectrograms,
+                (self._sounds,),
+                lambda _: self._refresh(),
+                Worker.SPECTRA,
+            )
+        elif not is_missing:
+            self._stop()
+        self.changed.emit()
+
+    def _stop(self) -> None:
+        job = self._session.job(JOB)
+        if job is not None:
+            self._session.cancel(job)
+
+    def _load(self, recording: SoundToShow) -> None:
+        loaded = [self._loaded(sound) for sound in self._sounds]
+        reference = loaded[-1] if self._sounds[-1] == recording else self._loaded(recording)
+        ground = loaded[1] if len(loaded) > 1 else None
+        if len(loaded) > 1 and ground is None:
+            loaded[0] = None
+        self._put(loaded[0], ground, reference if reference is not None and reference.ready_slabs else None)
+
+    def _loaded(self, sound: SoundToShow) -> Spectrogram | None:
+        """Open a spectrogram once: it shows by itself what is added to it."""
+        if sound not in self._open:
+            found = spectrograms.load(sound)
+            if found is None:
+                return None
+            self._open[sound] = found
+        return self._open[sound]
+
+    def _put(self, spectrogram: Spectrogram | None, ground: Spectrogram | None, reference: Spectrogram | None) -> None:
+        stem, parts = self.choice.stem, self._view.canvas.content
+        color = parts.part_color(stem) if isinstance(stem, int) else RESIDUAL_COLOR
+        title = self._name_of(stem) + (" over all" if self.choice.is_over and stem is not None else "")
+        shown = Shown(title, spectrogram, ground, color, reference, self._notice(spectrogram, ground))
+        self._picture.put(shown)
+        self._seen = self._state()
+        if self._picture.is_shown:
+            self._view.canvas.repaint_all()
+
+    def _notice(self, spectrogram: Spectrogram | None, ground: Spectrogram | None) -> str:
+        if not self._sounds or (spectrogram is not None and spectrogram.is_complete and ground is None):
+            return ""
+        if all(s is not None and s.is_complete for s in (spectrogram, ground)):
+            return ""
+        if self._session.job(JOB) is None and self._asked == self._sounds:
+            return "The spectrogram is not whole; press G twice to go on"
+        shapes = [(s.ready_slabs, s.shape.slabs) for s in (spectrogram, ground) if s is not None]
+        done, total = (sum(column) for column in zip(*shapes, strict=True)) if shapes else (0, 1)
+        return f"Drawing the spectrogram … {done / max(total, 1):.0%}"
+
+    def _state(self) -> tuple[object, ...]:
+        shown = self._picture.shown
+        counts = [s.ready_slabs for s in (shown.spectrogram, shown.ground) if s is not None]
+        return (*counts, self._session.job(JOB) is None)
+
+    def _tick(self) -> None:
+        """Show what has come, and ask for what is looked at."""
+        self._tick_count += 1
+        if self._tick_count % TICKS or not self._sounds:
+            return
+        shown, is_running = self._picture.shown, self._session.job(JOB) is not None
+        if is_running:
+            self._want()
+        is_new = shown.spectrogram is None or (
+            self.choice.is_over and self.choice.stem is not None and not shown.ground
+        )
+        if self._state() != self._seen or (is_running and is_new):
+            recording = spectrograms.recording_to_show(self._session.project)
+            if recording is not None:
+                self._load(recording)
+
+    def _want(self) -> None:
+        frame = max(round(self._view.axis.x_to_frame(0.0)), 0)
+        slab = frame // self._sounds[0].shape.slab_frames
+        if slab != self._wanted_slab:
+            self._wanted_slab = slab
+            for sound in self._sounds:
+                spectrograms.want(sound, frame)
