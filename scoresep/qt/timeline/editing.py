@@ -19,7 +19,6 @@ from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import SAME_QUARTER
 from scoresep.qt.timeline.difference import DOUBTFUL
 from scoresep.qt.timeline.dragging import GRASP_PX, Dragging
-from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.points import (
     Dragged,
     Handle,
@@ -135,7 +134,7 @@ class Editing(Dragging):
         if not self.is_correcting or position.y() < self._canvas.ruler_height:
             return None
         hit = self._canvas.hit_at(position)
-        if hit is not None and isinstance(hit[0], NoteItem) and hit[1].place is not None:
+        if hit is not None and hit[1].place is not None:
             row = int(layout.row[hit[1].place])
             return Handle(float(layout.unfolded.notes.onset_quarter[row]), hit[1].start_frame)
         return nearest_handle(handles_in(layout, self._canvas.axis, True), frame, reach)
