@@ -55,7 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _add_separate(command("separate", "write the stem of every part, and the residual"))
     _add_batch(command("batch", "do the whole job for many recordings, one after the other"))
-    _add_export(command("export", "export the stems of a project"))
+    _add_export(command("export", "export the stems of a project, or its alignment"))
 
     _add_reporting(command("engines", "list what can separate here, and why not what cannot"))
     _add_reporting(command("doctor", "tell what this machine has for ScoreSep, and what it lacks"))
@@ -99,7 +99,13 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
 def _add_export(export: argparse.ArgumentParser) -> None:
     export.add_argument("project", metavar="PROJECT")
     export.add_argument("-o", "--output", metavar="DIR", required=True, help="folder to write to")
-    export.add_argument("--format", choices=["wav", "flac"], default="wav")
+    export.add_argument(
+        "--format",
+        choices=["wav", "flac", "midi", "labels"],
+        default="wav",
+        help="sound (wav by default), or the alignment: midi has the recording's tempo map, labels are CSV tables and"
+        " files for Audacity and Sonic Visualiser",
+    )
     export.add_argument("--bits", choices=["16", "24", "32f"], help="default: 32f for wav (float), 24 for flac")
     export.add_argument("--part", action="append", metavar="NAME", help="export only this part; repeatable")
     export.add_argument("--mix", action="store_true", help="the mix as heard (mixer settings), not the stems")

@@ -1,4 +1,4 @@
-"""`scoresep export`: the stems of a project, or its mix, for other programs."""
+"""`scoresep export`: the stems of a project, its mix or its alignment, for other programs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 from scoresep.cli.parts import part_named
 from scoresep.cli.terminal import Terminal, counted
 from scoresep.errors import InputError, OutputError, UsageError
-from scoresep.files.export_audio import DEFAULT_TEMPLATE, files_in_the_way
+from scoresep.files.export_audio import DEFAULT_TEMPLATE
 from scoresep.files.project_files import load_project
 from scoresep.model.project import Project
 from scoresep.model.timebase import second_to_frame
-from scoresep.session.exporting import ExportChoices, export_request
+from scoresep.session.exporting import ALIGNMENT_FORMS, ExportChoices, export_request, files_in_the_way
 from scoresep.session.exporting import export as export_files
 
 RESIDUAL = "residual"
+SOUND_OPTIONS = ("mix", "part", "bits", "start", "end", "template")
 
 
 def export(options: argparse.Namespace, terminal: Terminal, open_window: Callable[[Sequence[str]], int]) -> int:
@@ -50,6 +51,11 @@ def _choices(options: argparse.Namespace, project: Project) -> ExportChoices:
     bits = options.bits or ("32f" if options.format == "wav" else "24")
     if options.mix and options.part:
         raise UsageError("--mix is the mix of all parts; leave --part away, or mute parts in the project.")
+    given = [f"--{name}" for name in SOUND_OPTIONS if getattr(options, name)]
+    if options.format in ALIGNMENT_FORMS and given:
+        raise UsageError(
+            f"{' and '.join(given)} is for sound; leave it away, since the alignment is written as a whole."
+        )
     return ExportChoices(
         folder=options.output,
         is_mix=options.mix,

@@ -23,14 +23,21 @@ def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequenc
     ------
     OutputError
     """
+    content = table_bytes(columns, rows)
+    if str(path) == STANDARD_OUTPUT:
+        _print(content.decode())
+    else:
+        write_whole(Path(path).expanduser().absolute(), content)
+
+
+def table_bytes(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """Make the content of a table; with no columns it has no head line."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    if columns:
+        writer.writerow(columns)
     writer.writerows(rows)
-    if str(path) == STANDARD_OUTPUT:
-        _print(text.getvalue())
-    else:
-        write_whole(Path(path).expanduser().absolute(), text.getvalue().encode())
+    return text.getvalue().encode()
 
 
 def _print(text: str) -> None:

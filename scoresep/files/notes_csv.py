@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from scoresep.errors import InputError
-from scoresep.files.csv_tables import TableRow, read_table, write_table
+from scoresep.files.csv_tables import TableRow, read_table, table_bytes, write_table
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import second_to_frame
@@ -60,6 +60,19 @@ def write_notes_csv(
     ------
     OutputError
     """
+    write_table(path, COLUMNS, _written_rows(unfolded, alignment, sample_rate, part_names))
+
+
+def notes_csv_bytes(
+    unfolded: UnfoldedScore, alignment: Alignment, sample_rate: int, part_names: Sequence[str] | None = None
+) -> bytes:
+    """Make the content of the table, as for `write_notes_csv`."""
+    return table_bytes(COLUMNS, _written_rows(unfolded, alignment, sample_rate, part_names))
+
+
+def _written_rows(
+    unfolded: UnfoldedScore, alignment: Alignment, sample_rate: int, part_names: Sequence[str] | None
+) -> list[list[str]]:
     notes, times, steps = unfolded.notes, alignment.note_times, unfolded.path.steps
     if len(notes) != len(times):
         raise ValueError(f"{len(notes)} notes, but times of {len(times)}")
@@ -81,7 +94,7 @@ def write_notes_csv(
             f"{times.confidence[i]:.6f}",
         ]
         rows.append(row)
-    write_table(path, COLUMNS, rows)
+    return rows
 
 
 def read_notes_csv(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from scoresep.files.csv_tables import write_table
+from scoresep.files.csv_tables import table_bytes, write_table
 from scoresep.model.segments import Segment
 
 COLUMNS = ("start_s", "end_s", "category", "part_indices", "parts")
@@ -31,8 +31,17 @@ def write_segments_csv(
     ------
     OutputError
     """
+    write_table(path, COLUMNS, _rows(segments, part_names, sample_rate))
+
+
+def segments_csv_bytes(segments: Sequence[Segment], part_names: Sequence[str], sample_rate: int) -> bytes:
+    """Make the content of the table."""
+    return table_bytes(COLUMNS, _rows(segments, part_names, sample_rate))
+
+
+def _rows(segments: Sequence[Segment], part_names: Sequence[str], sample_rate: int) -> list[tuple[str, ...]]:
     names = [name.replace(JOINT, "&") for name in part_names]
-    rows = [
+    return [
         (
             f"{segment.start_frame / sample_rate:.6f}",
             f"{segment.end_frame / sample_rate:.6f}",
@@ -42,4 +51,3 @@ def write_segments_csv(
         )
         for segment in segments
     ]
-    write_table(path, COLUMNS, rows)

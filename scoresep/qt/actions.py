@@ -61,7 +61,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open_demo", FILE, "Open the &demo piece", (), "A short piece that comes with ScoreSep"),
     ActionSpec("save", FILE, "&Save", ("Ctrl+S",), "Save the project", starts_group=True),
     ActionSpec("save_as", FILE, "Save &as…", ("Ctrl+Shift+S",), "Save the project in another place"),
-    ActionSpec("export", FILE, "&Export…", ("Ctrl+E",), "Write stems or the mix as sound files", starts_group=True),
+    ActionSpec("export", FILE, "&Export…", ("Ctrl+E",), "Write stems, the mix or the alignment as files", starts_group=True),
     ActionSpec("quit", FILE, "&Quit", ("Ctrl+Q",), "Close ScoreSep", starts_group=True),
     ActionSpec("undo", EDIT, "&Undo", ("Ctrl+Z",), "Take the last edit back", repeats=True),
     ActionSpec("redo", EDIT, "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Make the edit again", repeats=True),

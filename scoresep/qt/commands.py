@@ -26,7 +26,7 @@ from scoresep.qt.dialogs import (
     path_text,
 )
 from scoresep.qt.documents import Documents
-from scoresep.qt.export_dialog import ExportDialog
+from scoresep.qt.export_dialog import ExportDialog, format_key
 from scoresep.qt.parts_panel import PartsPanel
 from scoresep.qt.playing import Playing
 from scoresep.qt.spectrogram_feed import SpectrogramFeed
@@ -150,7 +150,7 @@ class Commands(QObject):
         can = {
             "save": (has_recording or has_score) and (session.is_modified or session.path is None),
             "save_as": has_recording or has_score,
-            "export": project.stem_set is not None and has_sound,
+            "export": (project.stem_set is not None or project.alignment is not None) and has_sound,
             "undo": bool(session.undo_text),
             "redo": bool(session.redo_text),
             "repeats": has_score,
@@ -269,11 +269,12 @@ class Commands(QObject):
         dialog.open()
 
     def _export(self, choices: ExportChoices) -> None:
-        key = f"{choices.container}-{'32f' if choices.bits == 32 else choices.bits}"
         recording = self._session.project.recording
         if recording is not None:
             self._exported_to[recording.content_key] = choices.folder
-        self._set_settings(export_folder=choices.folder, export_format=key, export_template=choices.template)
+        self._set_settings(
+            export_folder=choices.folder, export_format=format_key(choices), export_template=choices.template
+        )
         self._stage.bridge.attempt(lambda: self._session.start_export(choices))
 
     def change_part(self, part_index: int, text: str, values: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What to write to disk: stems or the mix, all or a stretch, in which form, under which names."""
+"""What to write to disk: stems, the mix or the alignment, all or a stretch, in which form, under which names."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from PySide6.QtWidgets import (
 )
 
 from scoresep.errors import InputError, UsageError
-from scoresep.files.export_audio import DEFAULT_TEMPLATE, TEMPLATE_FIELDS, export_names, files_in_the_way
+from scoresep.files.export_audio import DEFAULT_TEMPLATE, TEMPLATE_FIELDS
 from scoresep.model.project import Project
 from scoresep.model.timebase import format_time
 from scoresep.qt.dialogs import OpenDialog, question_box
 from scoresep.qt.theme import LEVEL_CLIP, RESIDUAL_COLOR, em
-from scoresep.session.exporting import ExportChoices, export_request
+from scoresep.session.exporting import ExportChoices, export_names, export_request, files_in_the_way
 from scoresep.session.settings import Settings
 
 # Key, as kept in the settings; what a person reads; container and bits.
@@ -44,7 +44,19 @@ FORMATS: dict[str, tuple[str, Literal["wav", "flac"], int]] = {
     "flac-16": ("FLAC, 16 bit", "flac", 16),
 }
 
-FOLDER_SUFFIX = " stems"
+ALIGNMENT_FORMATS: dict[str, tuple[str, Literal["midi", "labels"]]] = {
+    "midi": ("MIDI: its tempo follows the recording", "midi"),
+    "labels": ("Tables, and labels for Audacity and Sonic Visualiser", "labels"),
+}
+
+SOUND_SUFFIX, ALIGNMENT_SUFFIX = " stems", " alignment"
+
+
+def format_key(choices: ExportChoices) -> str:
+    """Return what the settings keep of a format."""
+    if choices.container in ALIGNMENT_FORMATS:
+        return choices.container
+    return f"{choices.container}-{'32f' if choices.bits == 32 else choices.bits}"
 
 
 class ExportDialog(OpenDialog):
@@ -79,16 +91,20 @@ class ExportDialog(OpenDialog):
         self._selection = selection
         self.stems = QRadioButton("Stems")
         self.mix = QRadioButton("The mix as it is heard now")
-        self.stems.setChecked(True)
+        self.alignment = QRadioButton("The alignment")
         self.ticks: dict[int | None, QCheckBox] = {}
         self.everything = QRadioButton("The whole recording")
         self.stretch = QRadioButton("The selection")
         self.format = QComboBox()
         self.template = QLineEdit(settings.export_template or DEFAULT_TEMPLATE)
-        self.folder = QLineEdit(folder or self._default_folder(settings.export_folder))
+        self._settings = settings
+        self.folder = QLineEdit()
         self.names = QLabel()
         self.problem = QLabel()
-        self._lay_out(settings)
+        self._lay_out()
+        self._offer_kinds()
+        self.folder.setText(folder or self._default_folder())
+        self.alignment.toggled.connect(self._change_kind)
         for widget in (self.stems, self.mix, self.everything, *self.ticks.values()):
             widget.toggled.connect(self._refresh)
         for field in (self.template, self.folder):
@@ -97,33 +113,63 @@ class ExportDialog(OpenDialog):
         self.finish()
         self._refresh()
 
-    def _default_folder(self, last: str) -> str:
+    def _default_folder(self) -> str:
         """Return a folder of this recording's own, where the last export of any recording went, or beside it."""
-        recording = self._project.recording
+        recording, last = self._project.recording, self._settings.export_folder
         if recording is None:
             return last
         place = Path(recording.path).parent
         if last:
-            place = Path(last).parent if Path(last).name.endswith(FOLDER_SUFFIX) else Path(last)
-        return str(place / f"{Path(recording.path).stem}{FOLDER_SUFFIX}")
+            is_own = Path(last).name.endswith((SOUND_SUFFIX, ALIGNMENT_SUFFIX))
+            place = Path(last).parent if is_own else Path(last)
+        suffix = ALIGNMENT_SUFFIX if self.alignment.isChecked() else SOUND_SUFFIX
+        return str(place / f"{Path(recording.path).stem}{suffix}")
 
-    def _lay_out(self, settings: Settings) -> None:
+    def _offer_kinds(self) -> None:
+        """Choose what there is, and offer its formats."""
+        has_stems = self._project.stem_set is not None
+        for button in (self.stems, self.mix):
+            button.setEnabled(has_stems)
+        self.alignment.setEnabled(self._project.alignment is not None)
+        (self.stems if has_stems else self.alignment).setChecked(True)
+        self._offer_formats()
+
+    def _offer_formats(self) -> None:
+        of_sound = {key: text for key, (text, _, _) in FORMATS.items()}
+        of_alignment = {key: text for key, (text, _) in ALIGNMENT_FORMATS.items()}
+        self.format.blockSignals(True)
+        self.format.clear()
+        for key, text in (of_alignment if self.alignment.isChecked() else of_sound).items():
+            self.format.addItem(text, key)
+        self.format.setCurrentIndex(max(self.format.findData(self._settings.export_format), 0))
+        self.format.blockSignals(False)
+
+    def _change_kind(self) -> None:
+        """Offer other formats, and another folder where none was chosen by hand."""
+        recording = self._project.recording
+        name = Path(recording.path).stem if recording is not None else ""
+        is_proposed = Path(self.folder.text()).name in (name + SOUND_SUFFIX, name + ALIGNMENT_SUFFIX)
+        self._offer_formats()
+        if is_proposed:
+            suffix = ALIGNMENT_SUFFIX if self.alignment.isChecked() else SOUND_SUFFIX
+            self.folder.setText(str(Path(self.folder.text()).parent / (name + suffix)))
+        self._refresh()
+
+    def _lay_out(self) -> None:
         form = QFormLayout()
         form.setHorizontalSpacing(em(self, 1.0))
         form.setVerticalSpacing(em(self, 0.7))
         kind = QButtonGroup(self)
-        kind.addButton(self.stems)
-        kind.addButton(self.mix)
-        form.addRow("What", _beside(self.stems, self.mix))
-        form.addRow("Parts", self._part_list())
+        for button in (self.stems, self.mix, self.alignment):
+            kind.addButton(button)
+        form.addRow("What", _beside(self.stems, self.mix, self.alignment))
+        if self._project.stem_set is not None:
+            form.addRow("Parts", self._part_list())
         span = QButtonGroup(self)
         span.addButton(self.everything)
         span.addButton(self.stretch)
         self._offer_selection()
         form.addRow("Range", _beside(self.everything, self.stretch))
-        for key, (text, _, _) in FORMATS.items():
-            self.format.addItem(text, key)
-        self.format.setCurrentIndex(max(self.format.findData(settings.export_format), 0))
         form.addRow("Format", self.format)
         self.template.setToolTip("Fields: " + ", ".join(f"{{{field}}}" for field in TEMPLATE_FIELDS))
         form.addRow("Names", self.template)
@@ -179,14 +225,17 @@ class ExportDialog(OpenDialog):
     @property
     def choices(self) -> ExportChoices:
         """What is chosen now."""
+        folder, key = self.folder.text().strip(), str(self.format.currentData())
+        if self.alignment.isChecked():
+            return ExportChoices(folder, container=ALIGNMENT_FORMATS[key][1], template=self.template.text())
         recording = self._project.recording
         start, end = 0, recording.frames if recording is not None else 0
         if self.stretch.isChecked() and self._selection is not None:
             start, end = self._selection
-        _, container, bits = FORMATS[str(self.format.currentData())]
+        _, container, bits = FORMATS[key]
         parts = tuple(part for part, tick in self.ticks.items() if tick.isChecked())
         return ExportChoices(
-            self.folder.text().strip(),
+            folder,
             self.mix.isChecked(),
             parts,
             start,
@@ -199,6 +248,10 @@ class ExportDialog(OpenDialog):
     def _refresh(self) -> None:
         for tick in self.ticks.values():
             tick.setEnabled(self.stems.isChecked())
+        is_sound = not self.alignment.isChecked()
+        for widget in (self.everything, self.template):
+            widget.setEnabled(is_sound)
+        self.stretch.setEnabled(is_sound and self._selection is not None)
         problem = ""
         names: tuple[str, ...] = ()
         try:

@@ -1,26 +1,33 @@
-"""What a person may export of a project, and the request that the files layer does."""
+"""What a person may export of a project (stems, the mix, the alignment), and the request that the files layer does."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 
 from scoresep.errors import InputError
-from scoresep.files.export_audio import (
-    DEFAULT_TEMPLATE,
-    ExportInput,
-    ExportReport,
-    ExportRequest,
-    ExportTrack,
-    export_audio,
+from scoresep.files import export_audio as sound
+from scoresep.files.export_alignment import (
+    AlignmentExportRequest,
+    alignment_files,
+    alignment_files_in_the_way,
+    export_alignment,
 )
+from scoresep.files.export_audio import DEFAULT_TEMPLATE, ExportInput, ExportReport, ExportRequest, ExportTrack
 from scoresep.files.export_formats import ExportFormat
+from scoresep.files.export_midi import MidiPart
+from scoresep.model.alignment import Alignment
 from scoresep.model.project import Project, Stem, StemSet
+from scoresep.model.segments import segments_of
 from scoresep.playback.mixing import TrackKey, fold_matrix, stereo_gains
 from scoresep.progress import Progress
+from scoresep.session import edits
+
+ALIGNMENT_FORMS = ("midi", "labels")
+Request = ExportRequest | AlignmentExportRequest
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,11 @@ class ExportChoices:
     end_frame : int or None
         None for the end of the recording.
     container : str
-        ``wav`` or ``flac``.
+        ``wav`` or ``flac`` for sound, ``midi`` or ``labels`` for the alignment, which is written as a whole.
     bits : int
         16 or 24, in WAV also 32, which is float.
     template : str
-        Names of the files.
+        Names of the files of sound.
     overwrites : bool
         Whether files of the same names are replaced.
     """
@@ -52,22 +59,24 @@ class ExportChoices:
     part_indices: tuple[int | None, ...] | None = None
     start_frame: int = 0
     end_frame: int | None = None
-    container: Literal["wav", "flac"] = "wav"
+    container: Literal["wav", "flac", "midi", "labels"] = "wav"
     bits: int = 32
     template: str = DEFAULT_TEMPLATE
     overwrites: bool = False
 
 
-def export_request(project: Project, choices: ExportChoices) -> ExportRequest:
-    """Gather what an export depends on; its names can be looked at before (`files.export_audio.export_names`).
+def export_request(project: Project, choices: ExportChoices) -> Request:
+    """Gather what an export depends on; its names can be looked at before (`export_names`).
 
     Raises
     ------
     InputError
-        If there are no stems.
+        If there are no stems, or no alignment where that is wanted.
     UsageError
         If there is no such format.
     """
+    if choices.container in ALIGNMENT_FORMS:
+        return _alignment_request(project, choices)
     recording, stem_set = project.recording, project.stem_set
     if recording is None or stem_set is None:
         raise InputError("There are no stems to export; separate the recording first.")
@@ -77,7 +86,7 @@ def export_request(project: Project, choices: ExportChoices) -> ExportRequest:
         folder=choices.folder,
         tracks=tracks,
         recording=recording,
-        file_format=ExportFormat(choices.container, choices.bits),
+        file_format=ExportFormat(cast(Literal["wav", "flac"], choices.container), choices.bits),
         template=choices.template,
         song=Path(recording.path).stem,
         engine=stem_set.engine,
@@ -88,9 +97,68 @@ def export_request(project: Project, choices: ExportChoices) -> ExportRequest:
     )
 
 
-def export(request: ExportRequest, progress: Progress) -> ExportReport:
+def export(request: Request, progress: Progress) -> ExportReport:
     """Write the files of an export, all or none; runs in a worker."""
-    return export_audio(request, progress)
+    if isinstance(request, AlignmentExportRequest):
+        return export_alignment(request, progress)
+    return sound.export_audio(request, progress)
+
+
+def export_names(request: Request) -> tuple[str, ...]:
+    """Return the names that the files will have.
+
+    Raises
+    ------
+    UsageError
+        Something is wrong with the template.
+    """
+    if isinstance(request, AlignmentExportRequest):
+        return tuple(alignment_files(request))
+    return sound.export_names(request)
+
+
+def files_in_the_way(request: Request) -> tuple[str, ...]:
+    """Return the files that the export would replace.
+
+    Raises
+    ------
+    UsageError
+        Something is wrong with the template.
+    """
+    if isinstance(request, AlignmentExportRequest):
+        return alignment_files_in_the_way(request)
+    return sound.files_in_the_way(request)
+
+
+def _alignment_request(project: Project, choices: ExportChoices) -> AlignmentExportRequest:
+    recording, unfolded, alignment = project.recording, project.unfolded, project.alignment
+    if recording is None or unfolded is None or alignment is None:
+        raise InputError("There is no alignment to export; align the recording and its score first.")
+    activities = project.activities
+    if activities is None:
+        activities = edits.derived_activities(project, alignment)
+    sounding = tuple(a for a, p in zip(activities, project.parts, strict=True) if not p.is_absent)
+    return AlignmentExportRequest(
+        folder=choices.folder,
+        form=cast(Literal["midi", "labels"], choices.container),
+        song=Path(recording.path).stem,
+        unfolded=unfolded,
+        alignment=_heard(project, alignment),
+        parts=tuple(MidiPart(p.name, p.instrument) for p in project.parts),
+        segments=segments_of(sounding, recording.frames),
+        sample_rate=recording.sample_rate,
+        frames=recording.frames,
+        may_replace=choices.overwrites,
+    )
+
+
+def _heard(project: Project, alignment: Alignment) -> Alignment:
+    """Return the alignment with only those notes that begin in the recording, of parts that it has."""
+    assert project.recording is not None and project.unfolded is not None
+    heard = edits.without_parts(alignment, project.unfolded, edits.absent_parts(project))
+    times = heard.note_times
+    is_inside = (times.onset_frame >= 0) & (times.onset_frame < project.recording.frames)
+    return replace(heard, note_times=replace(times, is_present=times.is_present & is_inside))
 
 
 def _stem_track(project: Project, stem: Stem) -> ExportTrack:

@@ -73,6 +73,53 @@ def test_without_stems_there_is_nothing_to_export(desk: Desk, session: Session) 
         session.start_export(ExportChoices(str(desk.folder / "out")))
 
 
+def test_the_alignment_is_exported_without_stems(desk: Desk, session: Session) -> None:
+    session.undo()
+    out = desk.folder / "out"
+    session.start_export(ExportChoices(str(out), container="midi"))
+    settle(session)
+    assert texts(session) == [f"1 file is in {out}."] and [p.name for p in out.iterdir()] == ["duet aligned.mid"]
+    session.start_export(ExportChoices(str(out), container="labels"))
+    settle(session)
+    names = {p.name for p in out.iterdir()}
+    for name in ("notes.csv", "segments.csv", "Audacity bars.txt", "Audacity beats.txt", "Audacity segments.txt"):
+        assert name in names
+    for part in ("01 Flute", "02 Cello"):
+        assert {f"Audacity notes {part}.txt", f"Sonic Visualiser notes {part}.csv"} <= names
+    bars = [line.split("\t") for line in (out / "Audacity bars.txt").read_text().splitlines()]
+    assert [b[2] for b in bars] == ["1", "2", "3", "4", "end"] and all(b[0] == b[1] for b in bars)
+    beats = [line.split(",") for line in (out / "Sonic Visualiser beats.csv").read_text().splitlines()]
+    assert [b[1] for b in beats[:5]] == ["1.1", "1.2", "1.3", "1.4", "2.1"] and beats[4][0] == bars[1][0]
+    first = (out / "Sonic Visualiser notes 01 Flute.csv").read_text().splitlines()[0].split(",")
+    alignment = session.project.alignment
+    assert alignment is not None and session.project.recording is not None
+    onset_s = alignment.note_times.onset_frame.min() / session.project.recording.sample_rate
+    assert float(first[0]) == pytest.approx(onset_s, abs=0.1) and first[1] == "76" and first[3] == "E5"
+
+
+def test_an_alignment_in_the_way_is_kept(desk: Desk, session: Session) -> None:
+    out = desk.folder / "out"
+    out.mkdir()
+    (out / "notes.csv").write_text("my own")
+    session.start_export(ExportChoices(str(out), container="labels"))
+    settle(session)
+    assert "exists already" in texts(session, "error")[0] and [p.name for p in out.iterdir()] == ["notes.csv"]
+    session.start_export(ExportChoices(str(out), container="labels", overwrites=True))
+    settle(session)
+    assert (out / "notes.csv").read_text().startswith("part_index,")
+    with pytest.raises(InputError, match="no alignment to export"):
+        export_request(replace(session.project, alignment=None), ExportChoices("out", container="midi"))
+
+
+def test_parts_that_the_recording_lacks_have_no_notes(desk: Desk, session: Session) -> None:
+    session.apply(edits.set_part(session.project, 1, "Leave out", is_absent=True))
+    session.start_export(ExportChoices(str(desk.folder / "out"), container="labels"))
+    settle(session)
+    rows = (desk.folder / "out" / "notes.csv").read_text().splitlines()[1:]
+    assert {row.split(",")[0] for row in rows} == {"0"}
+    assert (desk.folder / "out" / "Audacity notes 02 Cello.txt").read_text() == ""
+
+
 def test_nothing_chosen_and_stems_that_are_gone_are_said(desk: Desk, session: Session) -> None:
     session.start_export(ExportChoices(str(desk.folder / "out"), part_indices=()))
     settle(session)
