@@ -13,7 +13,7 @@ from scoresep.model.audio import Recording
 from scoresep.model.path import PathChoices, unfold
 from scoresep.model.project import ChannelStrip, Mixer, PartSettings, Project, Recipe, ScoreFile
 from scoresep.model.score import Instrument, Mark, Part, PerformancePath, Score, TempoMark, UnfoldedScore
-from scoresep.model.segments import Activity
+from scoresep.model.segments import Activity, Heard
 from scoresep.model.timemap import SyncPoint
 
 MEASURES = 3
@@ -78,7 +78,10 @@ def activities(draw: st.DrawFn, part_index: int) -> Activity:
     edges = edges[: len(edges) // 2 * 2]
     by_hand = draw(st.lists(st.booleans(), min_size=len(edges) // 2, max_size=len(edges) // 2))
     starts, ends = np.array(edges[::2], np.int64), np.array(edges[1::2], np.int64)
-    return Activity(part_index, starts, ends, np.array(by_hand, np.bool_))
+    moments = [0, *sorted(draw(st.lists(frames.filter(bool), max_size=4, unique=True)))]
+    probability = np.array(draw(st.lists(st.floats(0, 1), min_size=len(moments), max_size=len(moments))))
+    heard = Heard(np.array(moments, np.int64), probability) if draw(st.booleans()) else None
+    return Activity(part_index, starts, ends, np.array(by_hand, np.bool_), heard)
 
 
 @st.composite

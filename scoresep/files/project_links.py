@@ -21,7 +21,7 @@ from scoresep.files.cache import content_key
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import Recording
 from scoresep.model.project import Project
-from scoresep.model.segments import Activity
+from scoresep.model.segments import Activity, Heard
 from scoresep.model.timebase import format_time
 from scoresep.model.timemap import rising_time_map
 from scoresep.progress import Progress
@@ -190,4 +190,8 @@ def _scaled_activity(activity: Activity, ratio: float) -> Activity:
     start[1:] = np.maximum(start[1:], end[:-1] + 1)
     keep = end > start
     by_hand = activity.is_by_hand
-    return Activity(activity.part_index, start[keep], end[keep], None if by_hand is None else by_hand[keep])
+    heard = activity.heard
+    if heard is not None:
+        from_frame, first = np.unique(np.rint(heard.from_frame * ratio).astype(np.int64), return_index=True)
+        heard = Heard(from_frame, heard.probability[first])
+    return Activity(activity.part_index, start[keep], end[keep], None if by_hand is None else by_hand[keep], heard)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +31,7 @@ def with_edge(activity: Activity, index: int, is_start: bool, frame: int) -> Act
     else:
         ends[index] = max(frame, int(starts[index]) + 1)
     hand[index] = True
-    return joined_activity(activity.part_index, starts, ends, hand)
+    return replace(joined_activity(activity.part_index, starts, ends, hand), heard=activity.heard)
 
 
 def without_range(activity: Activity, start_frame: int, end_frame: int) -> Activity:
@@ -43,7 +45,7 @@ def without_range(activity: Activity, start_frame: int, end_frame: int) -> Activ
     all_starts = np.concatenate([starts[~touched], starts[left], np.full(int(right.sum()), end_frame)])
     all_ends = np.concatenate([ends[~touched], np.full(int(left.sum()), start_frame), ends[right]])
     by_hand = np.concatenate([hand[~touched], np.ones(int(left.sum() + right.sum()), np.bool_)])
-    return _sorted(activity.part_index, all_starts, all_ends, by_hand)
+    return _sorted(activity, all_starts, all_ends, by_hand)
 
 
 def with_range(activity: Activity, start_frame: int, end_frame: int) -> Activity:
@@ -51,9 +53,7 @@ def with_range(activity: Activity, start_frame: int, end_frame: int) -> Activity
     starts, ends, hand = _columns(activity)
     if start_frame >= end_frame or np.any((starts <= start_frame) & (ends >= end_frame)):
         return activity
-    return _sorted(
-        activity.part_index, np.append(starts, start_frame), np.append(ends, end_frame), np.append(hand, True)
-    )
+    return _sorted(activity, np.append(starts, start_frame), np.append(ends, end_frame), np.append(hand, True))
 
 
 def edge_near(activity: Activity, frame: float, tolerance_frames: float) -> tuple[int, bool] | None:
@@ -84,7 +84,8 @@ def _columns(activity: Activity) -> tuple[NDArray[np.int64], NDArray[np.int64], 
 
 
 def _sorted(
-    part_index: int, starts: NDArray[np.int64], ends: NDArray[np.int64], by_hand: NDArray[np.bool_]
+    activity: Activity, starts: NDArray[np.int64], ends: NDArray[np.int64], by_hand: NDArray[np.bool_]
 ) -> Activity:
     order = np.argsort(starts, kind="stable")
-    return joined_activity(part_index, starts[order], ends[order], by_hand[order])
+    joined = joined_activity(activity.part_index, starts[order], ends[order], by_hand[order])
+    return replace(joined, heard=activity.heard)

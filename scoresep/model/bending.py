@@ -230,7 +230,7 @@ def followed_activities(
         assert hand is not None
         lost = hand & (ends <= starts)
         starts, ends = np.where(lost, activity.start_frame, starts), np.where(lost, activity.end_frame, ends)
-        moved.append(joined_activity(activity.part_index, starts, ends, hand))
+        moved.append(replace(joined_activity(activity.part_index, starts, ends, hand), heard=activity.heard))
     return tuple(moved)
 
 

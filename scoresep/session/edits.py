@@ -302,7 +302,7 @@ def with_hand_made(found: tuple[Activity, ...], present: tuple[Activity, ...] | 
         all_ends = np.concatenate([new.end_frame[free], ends])
         joined_starts, joined_ends = joined_intervals(all_starts, all_ends)
         by_hand = np.isin(joined_starts, starts)
-        merged.append(Activity(new.part_index, joined_starts, joined_ends, by_hand))
+        merged.append(Activity(new.part_index, joined_starts, joined_ends, by_hand, new.heard))
     return tuple(merged)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoresep.model.segments import Activity, joined_intervals, segments_of
+from scoresep.model.activity_edits import with_edge, without_range
+from scoresep.model.segments import Activity, Heard, joined_intervals, segments_of
 
 TOTAL = 200
 intervals = st.lists(st.tuples(st.integers(0, TOTAL), st.integers(0, 40)), max_size=12)
@@ -63,3 +66,52 @@ def test_joined_intervals_lie_further_apart_than_the_gap(rows: list[tuple[int, i
 def test_an_activity_out_of_order_is_refused() -> None:
     with pytest.raises(ValueError, match="sorted"):
         Activity(0, np.array([10, 0]), np.array([20, 5]))
+
+
+def heard(*moments: tuple[int, float]) -> Heard:
+    return Heard(np.array([m for m, _ in moments]), np.array([p for _, p in moments]))
+
+
+def test_a_segment_is_as_sure_as_its_least_sure_part() -> None:
+    first = replace(activity(0, [(0, 100)]), heard=heard((0, 0.9), (50, 0.7), (100, 0.2)))
+    second = replace(activity(1, [(50, 150)]), heard=heard((0, 0.4), (50, 1.0)))
+    confidence = [s.confidence for s in segments_of((first, second), TOTAL)]
+    # (0,) alone: the second may sound as well; both; the second alone: the first hardly sounds.
+    assert confidence == pytest.approx([0.6, 0.7, 0.8], abs=1e-6)
+
+
+def test_a_segment_across_moments_is_as_sure_as_they_are_on_average() -> None:
+    whole = replace(activity(0, [(0, TOTAL)]), heard=heard((0, 1.0), (50, 0.6), (150, 0.2)))
+    assert segments_of((whole,), TOTAL)[0].confidence == pytest.approx(0.6, abs=1e-6)
+
+
+def test_what_was_not_listened_to_has_no_confidence() -> None:
+    assert {s.confidence for s in segments_of((activity(0, [(10, 20)]),), TOTAL)} == {None}
+
+
+def test_what_a_person_has_made_is_sure() -> None:
+    found = replace(activity(0, [(0, 100)]), heard=heard((0, 0.9), (100, 0.1)))
+    longer = with_edge(found, 0, is_start=False, frame=150)
+    assert [s.confidence for s in segments_of((longer,), TOTAL)] == [1.0, 1.0]
+    with_gap = without_range(found, 40, 60)
+    assert with_gap.heard == found.heard
+    assert [s.confidence for s in segments_of((with_gap,), TOTAL)] == [1.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("moments", [[(1, 0.5)], [(0, 0.5), (0, 0.6)], [(0, 1.5)], []])
+def test_moments_that_make_no_sense_are_refused(moments: list[tuple[int, float]]) -> None:
+    with pytest.raises(ValueError, match="moment"):
+        heard(*moments)
+
+
+def test_hundreds_of_segments_are_found_in_no_time() -> None:
+    rng = np.random.default_rng(1)
+    parts = []
+    for part in range(16):
+        edges = np.unique(rng.integers(0, 10**8, 1600))[:1500]
+        moments = heard(*zip([0, *edges.tolist()], rng.random(1501), strict=True))
+        parts.append(replace(Activity(part, edges[::2], edges[1::2]), heard=moments))
+    start_s = time.process_time()
+    segments = segments_of(tuple(parts), 10**8)
+    assert len(segments) > 10_000
+    assert time.process_time() - start_s < 2

@@ -1,6 +1,13 @@
-"""Who plays when, found in the sound with the help of the aligned score."""
+"""Who plays when, found in the sound with the help of the aligned score.
+
+What is very short is merged: gaps of up to `model.segments.BRIDGED_GAP_S` between notes of a part do not end its
+activity, and where a part is not heard for less than `SegmentationOptions.shortest_left_out_s` against the score, it
+counts as playing on. Edges of different parts are not drawn together: players begin and end apart, and that is told.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +28,7 @@ from scoresep.model.alignment import Alignment
 from scoresep.model.audio import SampleSource
 from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.score import UnfoldedScore
-from scoresep.model.segments import BRIDGED_GAP_S, Activity, activities_from_notes, joined_intervals
+from scoresep.model.segments import BRIDGED_GAP_S, Activity, Heard, activities_from_notes, joined_intervals
 from scoresep.model.timebase import second_to_frame, seconds_to_frames
 from scoresep.progress import Progress
 
@@ -29,6 +36,8 @@ DEFAULT_OPTIONS = SegmentationOptions()
 PASSES = 2
 # So far around its place in the score, or in what was found of sets, an edge is looked for.
 NEAR_S = 0.25
+# How often a decision is right that nothing heard speaks for or against, and after what time what is heard tells more.
+USUALLY_RIGHT, TELLS_AFTER_S = 0.65, 0.2
 
 
 def segment(
@@ -91,7 +100,43 @@ def segment(
         edges = [np.clip(seconds_to_frames(s[mine], source.sample_rate), 0, source.frames) for s in (start, end)]
         gap = second_to_frame(BRIDGED_GAP_S, source.sample_rate)
         activities.append(Activity(part, *joined_intervals(edges[0], edges[1], gap)))
-    return tuple(activities)
+    listened = tuple(set(range(parts)) - unpitched)
+    return with_heard(tuple(activities), listened, decided.probability, source)
+
+
+def with_heard(
+    activities: tuple[Activity, ...], listened: tuple[int, ...], probability: NDArray[np.float64], source: SampleSource
+) -> tuple[Activity, ...]:
+    """Note with every activity how surely its part was heard, between all moments at which some part starts or stops.
+
+    What is heard in a short time says little: there the decision counts as right in `USUALLY_RIGHT` of the cases.
+
+    Parameters
+    ----------
+    activities : tuple of Activity
+    listened : tuple of int
+        Parts that were listened for.
+    probability : ndarray [shape=(frames of EVIDENCE_SCALE, parts)], float64
+        That each part sounds.
+    source : SampleSource
+    """
+    edges = [column for activity in activities for column in (activity.start_frame, activity.end_frame)]
+    moments = np.unique(np.concatenate([[0], *edges]))
+    moments = moments[moments < max(source.frames, 1)]
+    border_s = np.append(moments, source.frames) / source.sample_rate
+    length_s = np.maximum(np.diff(border_s), 1e-9)
+    total = np.concatenate([np.zeros((1, probability.shape[1])), np.cumsum(probability, axis=0)])
+    frame_s = (np.arange(len(total)) - 0.5) / EVIDENCE_SCALE.frame_rate_hz
+    total /= EVIDENCE_SCALE.frame_rate_hz
+    out = list(activities)
+    for part in listened:
+        heard = np.diff(np.interp(border_s, frame_s, total[:, part])) / length_s
+        at = np.searchsorted(activities[part].start_frame, moments, side="right")
+        sounds = np.append(-1, activities[part].end_frame)[at] > moments
+        decided = np.where(sounds, USUALLY_RIGHT, 1 - USUALLY_RIGHT)
+        heard = (length_s * heard + TELLS_AFTER_S * decided) / (length_s + TELLS_AFTER_S)
+        out[part] = replace(activities[part], heard=Heard(moments, np.clip(heard, 0.0, 1.0)))
+    return tuple(out)
 
 
 def _is_played(tones: ExpectedTones, is_sounding: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QFontMetricsF
 
+from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.segments import Activity, Segment
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.lane import Hit, Lane
@@ -154,6 +155,9 @@ class SegmentItem(Lane):
             return None
         segment = self.content.segments[at]
         text = f"{segment.category}: {self._names(segment)}" if segment.part_indices else "silence"
+        if segment.confidence is not None:
+            doubt = "doubtful, " if segment.confidence < DOUBTFUL_CONFIDENCE else ""
+            text += f" ({doubt}{segment.confidence:.0%} sure)"
         return Hit(segment.start_frame, segment.end_frame, text)
 
 

@@ -170,3 +170,25 @@ def test_without_a_score_stretches_that_sound_alike_get_one_state() -> None:
     assert middle[0] == middle[2]
     assert middle[1] == middle[4]
     assert np.mean(state == np.repeat(middle, 200)) > 0.98
+
+
+def test_segments_are_surer_where_everything_is_as_the_score_has_it() -> None:
+    unfolded = trio()
+    played = [n for n in as_written(unfolded) if not (n[0] == 1 and 8 <= n[2] < 16)]
+    sure = []
+    for notes in (as_written(unfolded), played):
+        source = recorded(notes)
+        segments = segments_of(segment(source, unfolded, alignment_of(unfolded), Progress()), source.frames)
+        assert all(s.confidence is not None and 0 <= s.confidence <= 1 for s in segments)
+        lengths = np.array([s.end_frame - s.start_frame for s in segments])
+        sure.append(float(np.average([s.confidence or 0.0 for s in segments], weights=lengths)))
+    assert min(sure) > 0.7
+    assert sure[0] >= sure[1] - 0.01
+
+
+def test_a_segmentation_by_the_score_alone_states_no_confidence() -> None:
+    unfolded = trio()
+    source = recorded(as_written(unfolded))
+    options = SegmentationOptions(listens=False)
+    activities = segment(source, unfolded, alignment_of(unfolded), Progress(), options)
+    assert {s.confidence for s in segments_of(activities, source.frames)} == {None}
