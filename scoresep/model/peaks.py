@@ -193,6 +193,14 @@ class PeakBuilder:
         self._ready_frames = 0
         self._rest: NDArray[np.float32] = np.zeros((channels, 0), np.float32)
 
+    @classmethod
+    def over(cls, pyramid: PeakPyramid | None, frames: int, channels: int) -> PeakBuilder:
+        """Return a builder that begins with a copy of a whole pyramid (of silence, without one) and replaces parts."""
+        fits = pyramid is not None and pyramid.is_complete and (pyramid.frames, pyramid.channels) == (frames, channels)
+        builder = cls(frames, channels, np.array(pyramid.table) if fits and pyramid is not None else None)
+        builder._ready_frames = frames
+        return builder
+
     @property
     def pyramid(self) -> PeakPyramid:
         """The pyramid as far as it is filled; it shares its table with the builder."""
@@ -209,7 +217,23 @@ class PeakBuilder:
         if whole:
             self._write_base(start // BASE_FRAMES, _finite(joined[:, :whole]))
             self._ready_frames = start + whole
-            self._write_levels(start // BASE_FRAMES)
+            self._write_levels(start // BASE_FRAMES, -(-self._ready_frames // BASE_FRAMES))
+
+    def replace(self, start_frame: int, samples: NDArray[np.float32]) -> None:
+        """Take in other samples for frames that are filled, from a multiple of `BASE_FRAMES` to such a one or the end.
+
+        Parameters
+        ----------
+        start_frame : int
+        samples : ndarray [shape=(channels, frames)], float32
+        """
+        stop_frame = start_frame + samples.shape[1]
+        is_whole = stop_frame % BASE_FRAMES == 0 or stop_frame == self._frames
+        if start_frame % BASE_FRAMES or not is_whole or stop_frame > self._ready_frames:
+            raise ValueError(f"[{start_frame}, {stop_frame}) cannot be replaced in {self._ready_frames} frames")
+        if stop_frame > start_frame:
+            self._write_base(start_frame // BASE_FRAMES, _finite(samples))
+            self._write_levels(start_frame // BASE_FRAMES, -(-stop_frame // BASE_FRAMES))
 
     def _write_base(self, first: int, samples: NDArray[np.float32]) -> None:
         count = -(-samples.shape[1] // BASE_FRAMES)
@@ -223,11 +247,12 @@ class PeakBuilder:
         target[:, HIGH] = _half_towards(boxes.max(2), np.inf)
         target[:, RMS] = np.sqrt(np.mean(boxes * boxes, axis=2))
 
-    def _write_levels(self, first: int) -> None:
-        """Bring the coarser levels up to date from entry `first` of the finest on."""
-        offset, done = 0, -(-self._ready_frames // BASE_FRAMES)
+    def _write_levels(self, first: int, done: int) -> None:
+        """Bring the coarser levels up to date from entry `first` of the finest on to (without) `done`."""
+        offset, ready = 0, -(-self._ready_frames // BASE_FRAMES)
         for size, next_size in zip(self._sizes[:-1], self._sizes[1:], strict=True):
             first, next_done = first // FACTOR, -(-done // FACTOR)
+            done = min(next_done * FACTOR, ready)
             source = self._table[:, :, offset + first * FACTOR : offset + done].astype(np.float32)
             missing = (next_done - first) * FACTOR - source.shape[2]
             if missing:
@@ -237,7 +262,7 @@ class PeakBuilder:
             target[:, LOW] = boxes[:, LOW].min(2)
             target[:, HIGH] = boxes[:, HIGH].max(2)
             target[:, RMS] = np.sqrt(np.mean(boxes[:, RMS] ** 2, axis=2))
-            offset, done = offset + size, next_done
+            offset, done, ready = offset + size, next_done, -(-ready // FACTOR)
             assert done <= next_size
 
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 from scoresep.progress import ProgressState
 from scoresep.qt.buttons import IconButton
 from scoresep.qt.theme import digits_font, em, line_color
+from scoresep.session.stem_making import StemsSoFar
 
 
 def remaining_text(remaining_s: float | None) -> str:
@@ -30,10 +31,17 @@ def remaining_text(remaining_s: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min left"
 
 
+def stretches_text(state: ProgressState) -> str:
+    """Write how many stretches of stems can be heard already."""
+    if not isinstance(state.finished, StemsSoFar):
+        return ""
+    return f"{len(state.finished.finished)} of {state.finished.stretch_count} stretches"
+
+
 def progress_text(title: str, state: ProgressState) -> str:
     """Write one line about a job."""
     what = state.text or title
-    parts = [what, f"{round(100 * state.fraction)} %", remaining_text(state.remaining_s)]
+    parts = [what, stretches_text(state), f"{round(100 * state.fraction)} %", remaining_text(state.remaining_s)]
     return "  ·  ".join(part for part in parts if part)
 
 

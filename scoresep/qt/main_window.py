@@ -26,6 +26,7 @@ from scoresep.qt.scene import Scene
 from scoresep.qt.score_feed import ScoreFeed
 from scoresep.qt.score_view.placement import Mode
 from scoresep.qt.score_view.score_strip import ScoreStrip
+from scoresep.qt.separating import Separating
 from scoresep.qt.spectrogram_feed import SpectrogramFeed
 from scoresep.qt.spectrogram_menu import spectrogram_menu
 from scoresep.qt.theme import Appearance, digits_font, em
@@ -37,7 +38,6 @@ from scoresep.qt.window_menus import appearance_menu, output_menu, recent_menu
 from scoresep.qt.window_state import restore_layout, save_layout
 from scoresep.session.jobs import Worker
 from scoresep.session.session import Changed, Message, Session
-from scoresep.session.stem_peaks import build_stem_peaks, load_stem_peaks
 
 WARM_UP_AFTER_MS = 400
 EVERYTHING = frozenset(Project.__dataclass_fields__) | {
@@ -74,6 +74,7 @@ class MainWindow(QMainWindow):
         self.timeline = TimelineView()
         self.parts = PartsPanel()
         self.feed = TimelineFeed(session, self.timeline)
+        self.separating = Separating(session, self.playing, self.feed)
         self.spectrogram = SpectrogramFeed(self.bridge, self.timeline)
         self.score_strip = ScoreStrip()
         self.score_feed = ScoreFeed(session, self.score_strip)
@@ -225,19 +226,10 @@ class MainWindow(QMainWindow):
 
     def _show_tracks(self) -> None:
         self.parts.show_project(self.session.project, self.playing.keys)
-        self._show_stem_waves()
+        self.separating.waves.show()
         self.feed.show_heard(self.playing.keys)
         self.score_feed.show_heard(self.playing.keys)
         self._slots.refresh()
-
-    def _show_stem_waves(self) -> None:
-        """Show the stems' waveforms; where their overviews were not built yet, have that done first."""
-        stem_set, sources = self.session.project.stem_set, self.playing.sources
-        peaks = load_stem_peaks(stem_set, sources) if stem_set is not None and sources else {}
-        self.feed.show_stems(sources, peaks or {})
-        if peaks is None:
-            again = self._show_stem_waves
-            self.session.start_job("stem peaks", "Draw stems", build_stem_peaks, (stem_set,), lambda _: again())
 
     def _show_title(self) -> None:
         path, recording, score = self.session.path, self.session.project.recording, self.session.project.score_file
@@ -278,6 +270,7 @@ class MainWindow(QMainWindow):
         elapsed_s, self._last_tick_s = now_s - self._last_tick_s, now_s
         state = self.playing.state()
         self._show_position(state)
+        self.separating.tick(state)
         self.transport.show_playing(state.is_playing)
         self.commands["play"].setText("S&top" if state.is_playing else "&Play")
         self.parts.show_levels(state.levels if state.is_playing else None, elapsed_s)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
 from scoresep.errors import ScoreSepError
 from scoresep.files.audio_files import open_source
-from scoresep.files.stem_files import StemSource
-from scoresep.model.audio import SampleSource
-from scoresep.model.project import Loop, Project, StemSet
+from scoresep.model.audio import Recording, SampleSource
+from scoresep.model.project import Loop, StemSet
 from scoresep.playback.checking import Check, check_mix
 from scoresep.playback.mixing import Track, TrackKey, gain_factor, mix_of
 from scoresep.playback.player import Player, PlayerState
+from scoresep.qt.stem_tracks import growing_tracks, stem_tracks
 from scoresep.session.session import Changed, Session
+from scoresep.session.stem_making import StemsSoFar
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +27,14 @@ class Playing(QObject):
     Signals
     -------
     tracks_changed()
-        Stems came or went.
+        Stems came or went, or others are heard.
     original_changed(bool)
     loop_changed(object)
         The `Loop`, or None.
     check_changed()
         Something else is heard besides the recording.
+    compared()
+        There are other stems to compare with, or none any more, or others are heard.
 
     Parameters
     ----------
@@ -43,6 +46,7 @@ class Playing(QObject):
     original_changed = Signal(bool)
     loop_changed = Signal(object)
     check_changed = Signal()
+    compared = Signal()
 
     def __init__(self, session: Session, player: Player, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -50,6 +54,9 @@ class Playing(QObject):
         self._player = player
         self._recording: SampleSource | None = None
         self._stems: tuple[Track, ...] = ()
+        self._so_far: StemsSoFar | None = None
+        self._other: StemSet | None = None
+        self._hears_other = False
         self._is_original = False
         self._device: str | None = None
         self._loop: Loop | None = None
@@ -83,19 +90,42 @@ class Playing(QObject):
                 self._session.say("error", str(error), "recording")
 
     def _open_stems(self) -> None:
-        before = self.keys
-        self._stems = ()
-        project = self._session.project
-        if project.stem_set is not None and self._recording is not None:
-            try:
-                self._stems = stem_tracks(project, project.stem_set)
-            except ScoreSepError as error:
-                logger.info("stems: %s", error)
-                self._session.say("warning", "The stems are not there any more; separate again to hear them.", "stems")
-        if before != self.keys:
+        """Open what is to be heard of stems, and say so where it is something else than before."""
+        before, self._stems = self._stems, ()
+        recording, sound = self._session.project.recording, self._recording
+        self._so_far = self._session.stems_so_far
+        if recording is not None and sound is not None:
+            self._stems = self._stems_of(recording, sound)
+        else:
+            self._other, self._hears_other = None, False
+        if before != self._stems:
             if not self._stems:
                 self.set_original(False)
             self.tracks_changed.emit()
+
+    def _stems_of(self, recording: Recording, sound: SampleSource) -> tuple[Track, ...]:
+        """Return the others to compare with, those being made, or those of the project."""
+        other, own, so_far = self._other, self._session.project.stem_set, self._so_far
+        if self._hears_other and other is not None:
+            if tracks := self._opened(lambda: stem_tracks(recording, other)):
+                return tracks
+            self._other, self._hears_other = None, False
+        stems: tuple[Track, ...] = ()
+        if own is not None:
+            stems = self._opened(lambda: stem_tracks(recording, own))
+            if not stems:
+                text = "The stems are not there any more; separate again to hear them."
+                self._session.say("warning", text, "stems")
+        if so_far is not None:
+            return self._opened(lambda: growing_tracks(recording, sound, so_far, stems)) or stems
+        return stems
+
+    def _opened(self, do: Callable[[], tuple[Track, ...]]) -> tuple[Track, ...]:
+        try:
+            return do()
+        except ScoreSepError as error:
+            logger.info("stems: %s", error)
+            return ()
 
     def _exchange(self) -> None:
         recording = self._recording
@@ -126,6 +156,46 @@ class Playing(QObject):
     def sources(self) -> dict[int | None, SampleSource]:
         """The samples of the stems by part index; None for the residual."""
         return {(t.key if isinstance(t.key, int) else None): t.source for t in self._stems}
+
+    @property
+    def heard_set(self) -> StemSet | None:
+        """The stems that are heard, unless the original is: others to compare with, or those of the project."""
+        return self._other if self._hears_other else self._session.project.stem_set
+
+    @property
+    def so_far(self) -> StemsSoFar | None:
+        """The stems that are being made, where these are heard as far as they are finished."""
+        return None if self._hears_other else self._so_far
+
+    def follow_making(self) -> bool:
+        """Hear what has been finished of running work since, or no more of it. Returns whether anything is new."""
+        if self._session.stems_so_far == self._so_far:
+            return False
+        self._open_stems()
+        self._exchange()
+        return True
+
+    @property
+    def other(self) -> StemSet | None:
+        """The stems that those of the project are compared with."""
+        return self._other
+
+    @property
+    def hears_other(self) -> bool:
+        """Whether those are heard."""
+        return self._hears_other
+
+    def compare(self, other: StemSet | None, hears_other: bool) -> None:
+        """Hear other stems at the same place, or those of the project; None ends comparing."""
+        hears_other = hears_other and other is not None
+        if (other, hears_other) == (self._other, self._hears_other):
+            return
+        heard, self._other, self._hears_other = self.heard_set, other, hears_other
+        if self.heard_set != heard:
+            self.set_original(False)
+            self._open_stems()
+            self._exchange()
+        self.compared.emit()
 
     @property
     def is_original(self) -> bool:
@@ -204,21 +274,3 @@ class Playing(QObject):
         self._player.set_material(None)
         self._player.close()
         self._recording, self._stems = None, ()
-
-
-def stem_tracks(project: Project, stem_set: StemSet) -> tuple[Track, ...]:
-    """Open the stems of a set.
-
-    Raises
-    ------
-    ScoreSepError
-        One of them is missing, damaged, or of another length than the recording.
-    """
-    recording = project.recording
-    tracks = []
-    for stem in stem_set.stems:
-        source = StemSource(Path(stem_set.folder) / stem.file)
-        if recording is None or (source.frames, source.sample_rate) != (recording.frames, recording.sample_rate):
-            raise ScoreSepError(f"The stem '{stem.file}' does not belong to this recording; separate again.")
-        tracks.append(Track("residual" if stem.part_index is None else stem.part_index, source))
-    return tuple(tracks)

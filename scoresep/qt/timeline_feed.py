@@ -48,6 +48,14 @@ class TimelineFeed:
         """Show the waveforms of the stems."""
         self._view.set_stems({part: StemWave(source, peaks.get(part)) for part, source in sources.items()})
 
+    def redraw_stems(self) -> None:
+        """Draw the waveforms anew, after their overviews have grown."""
+        self._view.canvas.repaint_all()
+
+    def show_finished(self, stretches: tuple[tuple[int, int], ...] | None) -> None:
+        """Show which stretches of the stems are made already; None where none are being made."""
+        self._view.set_finished(stretches)
+
     def show_heard(self, keys: tuple[TrackKey, ...]) -> None:
         """Pale what is not heard now."""
         gains = stereo_gains(self._session.project.mixer, keys)

@@ -44,12 +44,18 @@ class StemsSoFar:
     ----------
     stem_set : StemSet
         In its hidden folder; without a key.
+    final_folder : str
+        Where the folder will be when all is finished.
     finished : tuple of (int, int)
         Stretches of frames, rising.
+    stretch_count : int
+        Of all stretches.
     """
 
     stem_set: StemSet
+    final_folder: str
     finished: tuple[tuple[int, int], ...]
+    stretch_count: int
 
 
 class StemMaking:
@@ -97,7 +103,7 @@ class StemMaking:
             left.remove(stretch)
             done = count - len(left)
             self._write(stretch, learned, writing.part((done - 1) / count, done / count))
-            writing.finished(self._so_far())
+            writing.finished(self._so_far(len(stretches)))
             writing.update(done / count, "Making the stems")
         self._keep({f"notes/{name}": getattr(self._request.notes, name) for name in _NOTES} | self._levels.arrays())
         return self._report(learned)
@@ -191,9 +197,10 @@ class StemMaking:
             result[:, :, low:high] += weight[:, None, low:high] * made
         return result
 
-    def _so_far(self) -> StemsSoFar:
+    def _so_far(self, stretch_count: int) -> StemsSoFar:
         stem_set = StemSet(str(self._writer.path), "", self._request.recipe.engine, "", self._writer.stems)
-        return StemsSoFar(stem_set, tuple(sorted(self._writer.finished)))
+        final_folder = str(Path(self._request.folder).expanduser().absolute())
+        return StemsSoFar(stem_set, final_folder, tuple(sorted(self._writer.finished)), stretch_count)
 
 
 class Levels:

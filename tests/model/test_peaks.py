@@ -49,6 +49,23 @@ def test_blocks_of_any_length_build_the_same_table(frames: int, channels: int, b
     np.testing.assert_array_equal(whole.table, piecewise.table)
 
 
+@given(frames=st.integers(1, 9000), edges=st.tuples(st.integers(0, 300), st.integers(0, 300)), has_before=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_part_that_is_replaced_makes_the_table_of_what_is_there_now(
+    frames: int, edges: tuple[int, int], has_before: bool
+) -> None:
+    before = noise(2, frames) if has_before else np.zeros((2, frames), np.float32)
+    builder = PeakBuilder.over(built(before) if has_before else None, frames, 2)
+    start, stop = (min(e * BASE_FRAMES, frames) for e in sorted(edges))
+    start -= start % BASE_FRAMES
+    after = before.copy()
+    after[:, start:stop] = noise(2, stop - start, 1)
+    builder.replace(start, after[:, start:stop])
+    np.testing.assert_array_equal(builder.pyramid.table, built(after).table)
+    with pytest.raises(ValueError, match="cannot be replaced"):
+        builder.replace(start, np.zeros((2, frames + BASE_FRAMES), np.float32))
+
+
 @given(frames=st.integers(1, 9000), seed=st.integers(0, 99), scale=st.sampled_from([1e-6, 0.01, 0.9, 40.0, 1e6]))
 @settings(max_examples=60, deadline=None)
 def test_no_sample_lies_outside_its_peaks(frames: int, seed: int, scale: float) -> None:

@@ -45,6 +45,8 @@ class TimelineContent:
     silent_parts : frozenset of (int or None)
         Parts that are not heard now; None stands for the residual.
     spectrogram : SpectrogramPicture
+    finished : tuple of (int, int) or None
+        Stretches of stems that are being made which are done; None where none are made.
     """
 
     recording: WaveData | None = None
@@ -57,6 +59,7 @@ class TimelineContent:
     shows_curves: bool = False
     silent_parts: frozenset[int | None] = frozenset()
     spectrogram: SpectrogramPicture = field(default_factory=SpectrogramPicture)
+    finished: tuple[tuple[int, int], ...] | None = None
 
     @property
     def has_spectrogram(self) -> bool:

@@ -20,6 +20,7 @@ from scoresep.qt.timeline.spectrogram_item import SpectrogramItem
 from scoresep.qt.timeline.theme import translucent
 
 LOOP_PX = 4.0
+FINISHED_PX = 4.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class OverlayState:
         What lies under the pointer.
     layout : ScoreLayout or None
     points : PointsShown
+    finished : tuple of (int, int) or None
+        Stretches of running work that are done.
     """
 
     width: float
@@ -54,6 +57,7 @@ class OverlayState:
     touched: tuple[Lane, Hit] | None
     layout: ScoreLayout | None
     points: PointsShown
+    finished: tuple[tuple[int, int], ...] | None
 
 
 def paint_overlay(ctx: PaintContext, state: OverlayState) -> None:
@@ -65,6 +69,7 @@ def paint_overlay(ctx: PaintContext, state: OverlayState) -> None:
     _paint_pinned(ctx, state)
     _paint_selection(ctx, state)
     _paint_loop(ctx, state)
+    _paint_finished(ctx, state)
     _paint_touched(ctx, state)
     _paint_in_spectrogram(ctx, state)
     if state.layout is not None and state.layout.is_aligned:
@@ -109,6 +114,16 @@ def _paint_loop(ctx: PaintContext, state: OverlayState) -> None:
     ctx.painter.fillRect(QRectF(left, bottom - LOOP_PX, max(right - left, 2.0), LOOP_PX), accent)
     for x in (left, right - 2 * ctx.hair):
         ctx.painter.fillRect(QRectF(x, bottom - 11, 2 * ctx.hair, 11), accent)
+
+
+def _paint_finished(ctx: PaintContext, state: OverlayState) -> None:
+    """Paint at the upper edge how far work on the recording is, stretch by stretch."""
+    if state.finished is None:
+        return
+    ctx.painter.fillRect(QRectF(ctx.left, 0, state.width - ctx.left, FINISHED_PX), ctx.theme.bar_line)
+    for start, stop in state.finished:
+        left, right = ctx.x(start), ctx.x(stop)
+        ctx.painter.fillRect(QRectF(left, 0, max(right - left - ctx.hair, ctx.hair), FINISHED_PX), ctx.theme.accent)
 
 
 def _paint_in_spectrogram(ctx: PaintContext, state: OverlayState) -> None:

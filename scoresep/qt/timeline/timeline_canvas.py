@@ -228,6 +228,7 @@ class TimelineCanvas(QWidget):
             self.touched,
             self.content.layout,
             self.points,
+            self.content.finished,
         )
 
     def _paint_focus(self, painter: QPainter) -> None:

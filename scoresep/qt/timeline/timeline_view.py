@@ -163,6 +163,12 @@ class TimelineView(TimelineNavigation):
         """The spectrogram; who changes it has the canvas painted again."""
         return self._content.spectrogram
 
+    def set_finished(self, stretches: tuple[tuple[int, int], ...] | None) -> None:
+        """Show over the ruler which stretches of running work are done; None where none runs."""
+        if stretches != self._content.finished:
+            self._content.finished = stretches
+            self.canvas.update()
+
     @property
     def shows_curves(self) -> bool:
         """Whether tempo and confidence are shown."""
