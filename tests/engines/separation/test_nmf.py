@@ -274,3 +274,17 @@ def test_a_note_of_a_new_pitch_sounds_as_its_neighbours_and_changes_nothing_far_
     far = int(notes.onset_frame[-1]) - RATE // 2
     np.testing.assert_allclose(after[..., :far], before[..., :far], atol=1e-5)
     assert np.isfinite(after).all() and np.abs(after - before).max() > 1e-3
+
+
+def test_pitches_that_wander_are_noticed_and_given_room() -> None:
+    notes, stems = duet()
+    time_s = np.arange(stems.shape[1]) / RATE
+    bent = np.interp(time_s + 0.006 * np.sin(2 * np.pi * 5.0 * time_s) / (2 * np.pi * 5.0) * 10, time_s, stems[0])
+    windows = []
+    for high in (stems[0], bent.astype(np.float32)):
+        source = ArraySource((high + stems[1])[None], RATE)
+        learned = NmfSeparator().learn(source, notes, SeparationOptions("cpu", "preview"), Progress())
+        windows.append(str(learned.arrays()["holds_for"]))
+        result = learned.stems(source, notes, 0, source.frames, Progress())
+        assert si_sdr_db(result[0, 0], high) > 10
+    assert windows[0] != windows[1]

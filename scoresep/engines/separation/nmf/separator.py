@@ -25,6 +25,7 @@ from scoresep.engines.separation.nmf.fitting import Block, Table, fit_loudness, 
 from scoresep.engines.separation.nmf.keeping import Sounds, sounds_of
 from scoresep.engines.separation.nmf.masks import masked, stem_powers
 from scoresep.engines.separation.nmf.settings import NmfSettings, settings_for
+from scoresep.engines.separation.nmf.wandering import MUCH_CENTS, for_wandering, wandering_cents
 from scoresep.engines.separation.protocol import Arrays, SeparationOptions, SeparationReport
 from scoresep.engines.separation.spatial import Covariances, CovarianceSum, filtered
 from scoresep.engines.separation.workplace import LEAST_BLOCK_WINDOWS, Workplace
@@ -66,29 +67,34 @@ class NmfSeparator:
         settings = self._settings or settings_for(options.budget)
         device = choose_device(options.device)
         place = Workplace(device, settings.block_windows or suitable_block_windows(source, notes, settings, device))
-        grid = make_grid(source.frames, source.sample_rate, settings.window_s)
-        sounds = sounds_of(known, grid, source.channels, notes.stem_count, settings)
+        for possible in (settings, for_wandering(settings)):
+            grid = make_grid(source.frames, source.sample_rate, possible.window_s)
+            sounds = sounds_of(known, grid, source.channels, notes.stem_count, possible)
+            if sounds is not None:
+                return NmfLearned(self.name, sounds, grid, possible, place)
         with torch.inference_mode():
-            if sounds is None:
-                sounds = _learn(source, notes, grid, settings, place, progress)
-        return NmfLearned(self.name, sounds, grid, settings, place)
+            learned = _learn(source, notes, settings, self._settings is None, place, progress)
+        return NmfLearned(self.name, *learned, place)
 
 
 def _learn(
     source: SampleSource,
     notes: SoundingNotes,
-    grid: FrameGrid,
     settings: NmfSettings,
+    adapts: bool,
     place: Workplace,
     progress: Progress,
-) -> Sounds:
-    rows = Rows(notes, grid, settings)
+) -> tuple[Sounds, FrameGrid, NmfSettings]:
+    """Learn the sounds; where pitches wander, and the settings may adapt, once more with what suits them."""
+    grid = make_grid(source.frames, source.sample_rate, settings.window_s)
     while True:
         try:
-            dictionary = Dictionary(rows, grid, source.channels, settings, place.device)
-            heard = learn(source, dictionary, place.block_windows, progress.part(0.0, 0.8))
-            where = _locate(source, dictionary, heard, progress.part(0.8, 1.0))
-            return Sounds.of(dictionary, where)
+            dictionary = Dictionary(Rows(notes, grid, settings), grid, source.channels, settings, place.device)
+            heard = learn(source, dictionary, place.block_windows, progress.part(0.0, 0.5))
+            if adapts and wandering_cents(dictionary, heard) > MUCH_CENTS:
+                return _learn(source, notes, for_wandering(settings), False, place, progress.part(0.5, 1.0))
+            where = _locate(source, dictionary, heard, progress.part(0.5, 1.0))
+            return Sounds.of(dictionary, where), grid, settings
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
