@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,18 @@ def play(unfolded: UnfoldedScore, how: Playing = Playing()) -> tuple[ArraySource
             tone = tone[: len(samples) - at]
             samples[at : at + len(tone)] += tone
     return ArraySource(samples[None], RATE), onset_s
+
+
+def play_tones(tones: Sequence[tuple[float, float, float]], tail_s: float = 1.0) -> ArraySource:
+    """Play tones (onset and duration in seconds, MIDI pitch)."""
+    samples = np.zeros(
+        round((max(onset_s + duration_s for onset_s, duration_s, _ in tones) + tail_s) * RATE), np.float32
+    )
+    for onset_s, duration_s, pitch in tones:
+        tone = _tone(pitch, duration_s)
+        at = round(onset_s * RATE)
+        samples[at : at + len(tone)] += tone[: len(samples) - at]
+    return ArraySource(samples[None], RATE)
 
 
 def _tone(midi: float, duration_s: float) -> NDArray[np.float32]:

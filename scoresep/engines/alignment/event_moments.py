@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from scoresep.engines.alignment.changes import change_evidence
 from scoresep.engines.alignment.coarse_path import CoarsePath
+from scoresep.engines.alignment.grace_notes import grace_onsets_s
 from scoresep.engines.alignment.note_onsets import STEP_S, event_evidence, judge, single_onsets_s
 from scoresep.engines.alignment.note_patches import HALF_WIDTH, HeardLevels, PlacedNotes
 from scoresep.engines.alignment.note_times import NoteGuess
@@ -30,7 +31,6 @@ ROUGH_TEMPO = TempoModel(break_cost=4.0)
 RISE_WEIGHT = 2.0
 # The same beside the network, which has heard most of it.
 CHANGE_WEIGHT_BESIDE = 5.0
-GRACE_S = 0.07
 # Events this far beyond the ends of the recording are tried as well.
 BEYOND_S = 0.5
 # Near the ends of what was found the coarse path may be lost, and events may be missing.
@@ -135,8 +135,9 @@ def event_moments(
     onset_s, absence = np.full(len(at.is_covered), np.nan), np.full(len(at.is_covered), np.nan)
     onset_s[members] = event_s[at.events.event_of_note[members] - at.covered.start]
     onset_s[pitched], absence[pitched] = single_onsets_s(judged, event_s[event_of])
-    grace = np.flatnonzero(at.is_covered & at.unfolded.notes.is_grace)
-    onset_s[grace] = event_s[at.events.event_of_note[grace] - at.covered.start] - GRACE_S
+    main_s = np.full(len(onset_s), np.nan)
+    main_s[at.is_covered] = event_s[at.events.event_of_note[at.is_covered] - at.covered.start]
+    onset_s = grace_onsets_s(levels, at.unfolded.notes, at.sounding_midi, onset_s, main_s)
     present = slice(at.covered.start + present.start, at.covered.start + present.stop)
     return present, event_s, NoteGuess(onset_s, absence)
 
