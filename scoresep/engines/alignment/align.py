@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.engines.alignment.coarse_path import Search, find_coarse_path, find_transposition
+from scoresep.engines.alignment.coarse_grid import Search
+from scoresep.engines.alignment.coarse_path import find_coarse_path, find_key
 from scoresep.engines.alignment.confidence import NoteEvidence, belonging, note_confidence, unsteadiness
-from scoresep.engines.alignment.event_moments import Situation, event_moments, first_moments
 from scoresep.engines.alignment.note_patches import HeardLevels, heard_levels
 from scoresep.engines.alignment.note_times import NoteGuess, offsets_s
 from scoresep.engines.alignment.options import AlignmentOptions
+from scoresep.engines.alignment.played_events import Played, Task, find_played
+from scoresep.engines.alignment.played_map import note_ends_s, played_time_map, run_frames
 from scoresep.engines.alignment.presence import absent_notes
 from scoresep.engines.alignment.score_events import score_events
 from scoresep.engines.alignment.similarity import heard_vectors
@@ -24,8 +26,7 @@ from scoresep.model.audio import SampleSource
 from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.score import UnfoldedScore
-from scoresep.model.timebase import frame_to_second, second_to_frame, seconds_to_frames
-from scoresep.model.timemap import TimeMap, rising_time_map
+from scoresep.model.timebase import frame_to_second, seconds_to_frames
 from scoresep.progress import Progress
 
 MISMATCH = "The score hardly fits the recording; check that they belong together."
@@ -116,25 +117,20 @@ def _aligned(
     progress.update(0.4, "Finding the score in the recording")
     events = score_events(unfolded, options)
     fixed_s = tuple((q, frame_to_second(f, source.sample_rate)) for q, f in options.fixed_points)
-    search, semitones = Search(unfolded, events, heard.tonal, TONAL_SCALE), 0
-    if options.finds_transposition:
-        highest = options.highest_transposition_semitones
-        semitones, _ = find_transposition(search, highest)
-    path = find_coarse_path(search, semitones, fixed_s, progress.part(0.5, 0.6))
+    search = Search(unfolded, events, heard.tonal, TONAL_SCALE)
+    key = find_key(search, options.highest_transposition_semitones if options.finds_transposition else 0)
+    path = find_coarse_path(search, key, fixed_s, progress.part(0.5, 0.6))
     choices = given or PathChoices()
     if given is not None and has_choices(unfolded.score):
-        choices = find_choices(search, semitones, path, given, options)
+        choices = find_choices(search, key.semitones, path, given, options)
         if choices != given:
             unfolded = unfold(unfolded.score, performance_path(unfolded.score, choices)[0])
             events = score_events(unfolded, options)
-            path = find_coarse_path(replace(search, unfolded=unfolded, events=events), semitones, (), Progress())
+            path = find_coarse_path(replace(search, unfolded=unfolded, events=events), key, (), Progress())
     progress.update(0.6, "Finding every note")
-    covered, event_s = first_moments(events, path, heard.duration_s)
-    at = Situation(unfolded, events, covered, semitones, fixed_s, heard.duration_s)
-    present, event_s, guess = event_moments(at, event_s, heard.tonal, heard.levels, progress.part(0.6, 1.0))
-    event_s = event_s[present.start - covered.start : present.stop - covered.start]
-    found = Found(event_s, guess, path.fit, tuning_cents)
-    return choices, _result(source, replace(at, covered=present), found)
+    task = Task(unfolded, events, key.semitones, fixed_s, heard.duration_s)
+    played = find_played(task, path, heard.tonal, heard.levels, progress.part(0.6, 1.0))
+    return choices, _result(source, task, Found(played, path.fit, tuning_cents))
 
 
 def listen(source: SampleSource, tuning_cents: float, progress: Progress) -> Heard:
@@ -157,42 +153,41 @@ class Found:
 
     Attributes
     ----------
-    event_s : ndarray [shape=(covered events,)], float64
-    guess : NoteGuess
+    played : Played
     fit : float
         Of the coarse path.
     tuning_cents : float
     """
 
-    event_s: NDArray[np.float64]
-    guess: NoteGuess
+    played: Played
     fit: float
     tuning_cents: float
 
 
-def _result(source: SampleSource, at: Situation, found: Found) -> Alignment:
+def _result(source: SampleSource, task: Task, found: Found) -> Alignment:
     """Put everything together."""
-    notes, rate = at.unfolded.notes, source.sample_rate
-    time_map = _time_map(at, seconds_to_frames(found.event_s, rate), rate)
+    notes, rate, guess = task.unfolded.notes, source.sample_rate, found.played.guess
+    frames = run_frames(task, found.played, rate)
+    time_map = played_time_map(task, frames, rate)
+    run = found.played.run_of_note(task.events.event_of_note)
+    covered = run >= 0
     note_s = time_map.quarters_to_frames(notes.onset_quarter) / rate
-    end_s = time_map.quarters_to_frames(notes.onset_quarter + notes.duration_quarter) / rate
-    onset_s = np.where(at.is_covered, found.guess.onset_s, note_s)
+    end_s = note_ends_s(task, frames, time_map, run, rate)
+    onset_s = np.where(covered, guess.onset_s, note_s)
     is_fixed = np.zeros(len(notes), np.bool_)
-    for quarter, second in at.fixed_s:
+    for quarter, second in task.fixed_s:
         here = np.abs(notes.onset_quarter - quarter) < 1e-3
         onset_s[here] = second
         is_fixed |= here
-    is_inside = at.is_covered & (onset_s >= 0) & (onset_s < at.duration_s)
-    left_out = _left_out(at, found.guess)
+    is_inside = covered & (onset_s >= 0) & (onset_s < task.duration_s)
+    left_out = _left_out(task, covered, guess)
     is_present = is_inside & (is_fixed | (left_out <= 0.5))
-    offset_s = np.minimum(offsets_s(notes, onset_s, note_s, end_s), np.maximum(onset_s, at.duration_s))
+    offset_s = np.minimum(offsets_s(notes, onset_s, note_s, end_s), np.maximum(onset_s, task.duration_s))
     confidence = np.zeros(len(notes))
-    covered = at.is_covered
     overall = belonging(found.fit)
-    at_note = at.events.event_of_note[covered] - at.covered.start
-    unsteady = unsteadiness(found.event_s, at.nominal_s, at.quarter)[at_note]
+    unsteady = _unsteadiness(task, found.played)[task.events.event_of_note[covered]]
     evidence = NoteEvidence(
-        notes.part_index[covered], onset_s[covered], found.guess.absence[covered], left_out[covered], unsteady
+        notes.part_index[covered], onset_s[covered], guess.absence[covered], left_out[covered], unsteady
     )
     confidence[covered] = note_confidence(evidence, overall)
     confidence = np.where(is_fixed, 1.0, np.where(is_present, confidence, 0.0))
@@ -200,30 +195,23 @@ def _result(source: SampleSource, at: Situation, found: Found) -> Alignment:
     onset_frame = seconds_to_frames(onset_s, rate)
     offset_frame = np.maximum(seconds_to_frames(offset_s, rate), onset_frame)
     note_times = NoteTimes(onset_frame, offset_frame, confidence.astype(np.float32), is_present)
-    return Alignment(time_map, note_times, found.tuning_cents, at.semitones, overall, warnings)
+    return Alignment(time_map, note_times, found.tuning_cents, task.semitones, overall, warnings)
 
 
-def _left_out(at: Situation, guess: NoteGuess) -> NDArray[np.float64]:
+def _unsteadiness(task: Task, played: Played) -> NDArray[np.float64]:
+    """Return how far the tempo at every event is from that around it in its run, shape (events,)."""
+    unsteady = np.zeros(len(task.events))
+    for run in played.runs:
+        at = run.events
+        unsteady[at] = unsteadiness(run.event_s, task.events.nominal_s[:-1][at], task.events.quarter[at])
+    return unsteady
+
+
+def _left_out(task: Task, covered: NDArray[np.bool_], guess: NoteGuess) -> NDArray[np.float64]:
     """Return how likely every note was not played, shape (notes,)."""
-    notes = at.unfolded.notes
-    sought = np.flatnonzero(at.is_covered & ~notes.is_grace)
+    notes = task.unfolded.notes
+    sought = np.flatnonzero(covered & ~notes.is_grace)
     left_out = np.zeros(len(notes))
-    left_out[sought] = absent_notes(notes.part_index[sought], at.events.event_of_note[sought], guess.absence[sought])
+    event_of_note = task.events.event_of_note[sought]
+    left_out[sought] = absent_notes(notes.part_index[sought], event_of_note, guess.absence[sought])
     return left_out
-
-
-def _time_map(at: Situation, frame: NDArray[np.int64], rate: int) -> TimeMap:
-    """Join events, the end of the last note and the points by hand."""
-    quarter = at.events.quarter[at.covered]
-    next_quarter = float(at.events.borders_quarter[at.covered.stop])
-    quarter_s = 60 / 90
-    if len(quarter) > 1:
-        quarter_s = float(np.median(np.diff(frame) / np.diff(quarter))) / rate
-    end_frame = frame[-1] + max(second_to_frame(quarter_s * (next_quarter - quarter[-1]), rate), 1)
-    hand_quarter = np.array([q for q, _ in at.fixed_s])
-    hand_frame = np.array([second_to_frame(s, rate) for _, s in at.fixed_s], np.int64)
-    return rising_time_map(
-        np.concatenate([quarter, [next_quarter], hand_quarter]),
-        np.concatenate([frame, [end_frame], hand_frame]),
-        np.arange(len(quarter) + 1 + len(hand_quarter)) > len(quarter),
-    )

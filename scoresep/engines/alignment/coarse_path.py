@@ -1,7 +1,16 @@
 """The first, coarse way through recording and score: which part of the score is heard when, nothing known before.
 
 A hidden Markov model walks through the score while the recording goes by. It may start and end anywhere in both, at a
-price, so that silence, noise and speech at either end and a recording of a part of the score do no harm.
+price. At a price it also steps outside: the recording goes by while no part of the score is heard, and the score goes
+on where it was left, or further on. So talk, applause and silence before, between and after the music, bars left out,
+and a recording of a part of the score do no harm.
+
+References
+----------
+Jumps in the score: C. Fremerey, M. Müller, M. Clausen, "Handling repeats and jumps in score-performance
+synchronization", ISMIR 2010. States outside the score: T. Nakamura, E. Nakamura, S. Sagayama, "Real-time audio-to-score
+alignment of music performances containing errors and arbitrary repeats and skips", IEEE/ACM TASLP 24(2), 2016,
+doi:10.1109/TASLP.2015.2507862.
 """
 
 from __future__ import annotations
@@ -11,24 +20,51 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.engines.alignment.score_events import ScoreEvents, expected_spectra, harmonic_profiles
-from scoresep.engines.alignment.similarity import averaged, expected_vectors
-from scoresep.engines.features import PitchScale
-from scoresep.model.score import UnfoldedScore
+from scoresep.engines.alignment.coarse_grid import Grid, Search, coarse_grid, paced_grid
+from scoresep.engines.alignment.takes import Take, rising_takes
 from scoresep.progress import Progress
 
-# How much better a match must be than the average of all places in the score, to count for and not against a place.
-MARGIN = 0.04
 # Cost of advancing 0, 1, ... cells of the score within one frame, in seconds of a certain match.
 ADVANCE_COST_S = (0.03, 0.0, 0.02, 0.06, 0.10)
-# Cost of starting or ending inside the score, in seconds of a certain match.
-INNER_END_COST_S = 2.0
-# Loud frames that no part of the score explains count as much against a path as a mismatch of this size.
-UNEXPLAINED = 0.03
+# Cost of starting or ending inside the score, in seconds of a certain match; less where bars may be left out anyway.
+INNER_END_COST_S, INNER_END_COST_LEAVING_S = 2.0, 1.0
 # The same where ways of unfolding the score are compared.
 LEFT_OUT_COST_S = 3.0
+# Cost of leaving the score inside for a while, and of coming back further on: at the beginning of a bar, elsewhere.
+OUTSIDE_COST_S = 0.8
+JUMP_INTO_BAR_COST_S, JUMP_COST_S = 0.4, 0.8
+# The same for coming back to an earlier place.
+BACK_COST_S = 0.8
+# Paces that are tried: nominal seconds of the score in a second of the recording.
+PACES = (0.5, 0.7, 1.0, 1.4, 2.0)
+# Runs closer together than this, in score and recording, are one.
+SHORT_GAP_S = 0.5
 MOST_CELLS = 40_000_000
 MOST_CELLS_TRANSPOSING = 1_000_000
+
+# How a place is reached: by an advance of 0 to 4 cells; from outside, left at the same cell, the one before, any before,
+# any after; freshly. Beside it: whether being outside begins here, and whether no cell before (after) is better to be
+# outside at.
+_RESUMES, _RESUMES_NEXT, _JUMPS, _JUMPS_BACK, _STARTS = 5, 6, 7, 8, 15
+_HOW, _LEAVES, _HIGHEST_UP_TO, _HIGHEST_FROM = 15, 16, 32, 64
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseRun:
+    """A stretch of the recording in which the score goes by without a leap.
+
+    Attributes
+    ----------
+    time_s, quarter : ndarray [shape=(frames,)], float64
+        Both rise, `quarter` not always strictly.
+    starts_inside, ends_inside : bool
+        Whether score or recording leave out something before it, or after it.
+    """
+
+    time_s: NDArray[np.float64]
+    quarter: NDArray[np.float64]
+    starts_inside: bool
+    ends_inside: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,98 +73,79 @@ class CoarsePath:
 
     Attributes
     ----------
-    time_s, quarter : ndarray [shape=(frames,)], float64
-        Both rise, `quarter` not always strictly.
+    runs : tuple of CoarseRun
+        At least one; both recording and score rise from one to the next.
+    again : tuple of CoarseRun
+        Stretches of the recording in which something is played that is played once more in `runs`.
     fit : float
         How much better the recording fits than at any other place of the score, averaged over the path: about 0.2 where
         they belong together, about 0 where they do not.
-    starts_inside, ends_inside : bool
-        Whether the recording leaves out the beginning or the end of the score.
     """
 
-    time_s: NDArray[np.float64]
-    quarter: NDArray[np.float64]
+    runs: tuple[CoarseRun, ...]
+    again: tuple[CoarseRun, ...]
     fit: float
-    starts_inside: bool
-    ends_inside: bool
 
 
 @dataclass(frozen=True, eq=False)
-class _Grid:
-    """What is heard in every frame and expected in every cell, both as unit vectors, at one rate."""
-
-    heard: NDArray[np.float32]
-    expected: NDArray[np.float32]
-    cell_quarter: NDArray[np.float64]  # start of each cell and the end of the last
-    frame_s: float
-    allowed: NDArray[np.int64]  # (frames, 2): first and one after the last cell a frame may lie in
-    usual: NDArray[np.float32] | None = None  # what matches are compared with, in place of the mean of all cells
-
-    def rows(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Return how much for or against each cell the frames [start, stop) speak, in seconds of a certain match."""
-        match = self.heard[start:stop] @ self.expected.T
-        if self.usual is None:
-            usual = match.mean(axis=1, keepdims=True)
-        else:
-            usual = self.heard[start:stop] @ self.usual[:, None]
-        evidence = (match - usual - np.float32(MARGIN)) * np.float32(self.frame_s)
-        cells = np.arange(match.shape[1])
-        low, high = self.allowed[start:stop, :1], self.allowed[start:stop, 1:]
-        if (low > 0).any() or (high < len(cells)).any():
-            evidence[(cells < low) | (cells >= high)] = -1e6
-        return np.asarray(evidence, np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class Search:
-    """A score and what is heard of a recording.
+class Key:
+    """How a recording as a whole differs from its score.
 
     Attributes
     ----------
-    unfolded : UnfoldedScore
-    events : ScoreEvents
-    heard : ndarray [shape=(frames, bins + 1)], float32
-        From `heard_vectors`, at the rate of `scale`.
-    scale : PitchScale
-    """
-
-    unfolded: UnfoldedScore
-    events: ScoreEvents
-    heard: NDArray[np.float32]
-    scale: PitchScale
-
-
-def find_transposition(search: Search, highest: int) -> tuple[int, NDArray[np.float64]]:
-    """Find by how many semitones the recording sounds above the score.
-
-    Returns
-    -------
     semitones : int
-    values : ndarray [shape=(2 * highest + 1,)], float64
-        The value of the best path for every transposition from -highest on.
+        How far it sounds above the score.
+    pace : float
+        Nominal seconds of the score in a second of the recording, roughly.
     """
+
+    semitones: int
+    pace: float
+
+
+def find_key(search: Search, highest: int) -> Key:
+    """Find by how many semitones, up to `highest`, a recording sounds above the score, and how fast it is roughly."""
     shifts = np.arange(-highest, highest + 1)
-    grids = (_grid(search, int(k), (), MOST_CELLS_TRANSPOSING) for k in shifts)
-    values = np.array([_walk(grid, Progress())[1] for grid in grids])
-    return int(shifts[np.argmax(values - 1e-3 * np.abs(shifts))]), values
+    semitones, pace = 0, 1.0
+    for _ in range(2):
+        values = np.array([_rough_value(search, int(k), pace) for k in shifts])
+        semitones = int(shifts[np.argmax(values - 1e-3 * np.abs(shifts))])
+        at_paces = [_rough_value(search, semitones, p) for p in PACES]
+        best = int(np.argmax(at_paces))
+        if at_paces[best] < values.max() * 1.05 or PACES[best] == pace:
+            break
+        pace = PACES[best]
+    return Key(semitones, pace)
+
+
+def _rough_value(search: Search, semitones: int, pace: float) -> float:
+    return _value(coarse_grid(search, semitones, (), MOST_CELLS_TRANSPOSING, pace), INNER_END_COST_S)
 
 
 def find_coarse_path(
-    search: Search, semitones: int, fixed_points_s: tuple[tuple[float, float], ...], progress: Progress
+    search: Search,
+    key: Key,
+    fixed_points_s: tuple[tuple[float, float], ...],
+    progress: Progress,
+    leaves_score: bool = True,
 ) -> CoarsePath:
     """Find the best way through the whole recording and the whole score.
 
     Parameters
     ----------
     search : Search
-    semitones : int
-        How far the recording sounds above the score.
+    key : Key
     fixed_points_s : tuple of (quarter, second)
         Through which the path must lead.
     progress : Progress
+    leaves_score : bool
+        Whether the recording may hold something else in between, or leave bars out.
     """
-    grid = _grid(search, semitones, fixed_points_s, MOST_CELLS)
-    return _walk_back(grid, *_walk(grid, progress))
+    grid = coarse_grid(search, key.semitones, fixed_points_s, MOST_CELLS, key.pace)
+    if leaves_score:
+        grid = grid.with_strange()
+    jump_cost = _jump_costs(search, grid) if leaves_score else None
+    return _as_path(grid, *_walk_back(_walk(grid, jump_cost, progress)))
 
 
 def path_value(search: Search, semitones: int, pace: float, usual: NDArray[np.float32], factor: int) -> float:
@@ -139,41 +156,22 @@ def path_value(search: Search, semitones: int, pace: float, usual: NDArray[np.fl
 
     Parameters
     ----------
-    search : Search
-    semitones : int
-        How far the recording sounds above the score.
-    pace : float
-        Nominal seconds of the score in a second of the recording.
-    usual : ndarray [shape=(bins + 1,)], float32
-        What matches are compared with; the same for all ways.
-    factor : int
-        Number of frames of `search.heard` that are taken together; the same for all ways.
+    search, semitones, pace, usual, factor
+        As for `paced_grid`.
 
     Returns
     -------
     value : float
         In seconds of a certain match.
     """
-    frame_s = factor / search.scale.frame_rate_hz
-    starts = search.unfolded.step_start_quarter
-    steps_s = np.diff(np.interp(starts, search.events.borders_quarter, search.events.nominal_s))
-    counts = np.maximum(np.rint(steps_s / (frame_s * pace)).astype(np.int64), 1)
-    counts[np.diff(starts) <= 0] = 0
-    first_cell = np.concatenate([[0], np.cumsum(counts)])
-    cell_quarter = np.interp(np.arange(first_cell[-1] + 1), first_cell, starts)
-    profiles = harmonic_profiles(search.scale, semitones)
-    expected = expected_vectors(expected_spectra(search.unfolded, cell_quarter, profiles))
-    heard = averaged(search.heard, factor)
-    grid = _Grid(heard, expected, cell_quarter, frame_s, _allowed(len(heard), cell_quarter, frame_s, ()), usual)
-    return _value(grid)
+    return _value(paced_grid(search, semitones, pace, usual, factor), LEFT_OUT_COST_S)
 
 
-def _value(grid: _Grid) -> float:
-    """Return the value of the best path, as `_walk` does, with what is left out of the score at either end dearer."""
+def _value(grid: Grid, inner_end_cost_s: float) -> float:
+    """Return the value of the best path that does not leave the score in between."""
     frames, cells = len(grid.heard), len(grid.expected)
-    start, end = np.full(cells, -LEFT_OUT_COST_S, np.float32), np.full(cells, -LEFT_OUT_COST_S, np.float32)
-    start[0] = end[-1] = 0
-    outside = np.concatenate([[0.0], np.cumsum(_unexplained(grid))])
+    start, end = _ends(cells, inner_end_cost_s)
+    outside = np.concatenate([[0.0], np.cumsum(grid.unexplained())])
     value, best = np.full(cells, -1e9, np.float32), -np.inf
     block = max(1, 4_000_000 // cells)
     for first in range(0, frames, block):
@@ -186,121 +184,168 @@ def _value(grid: _Grid) -> float:
     return float(best)
 
 
-def usual_vector(search: Search, semitones: int) -> NDArray[np.float32]:
-    """Return the mean of what is expected over a score, shape (bins + 1,)."""
-    return np.asarray(_cells(search, semitones, 0.5)[1].mean(axis=0), np.float32)
+def _jump_costs(search: Search, grid: Grid) -> NDArray[np.float32]:
+    """Return the cost of coming back to each cell after something was left out."""
+    cost = np.full(len(grid.expected), JUMP_COST_S, np.float32)
+    bars = np.searchsorted(grid.cell_quarter, search.unfolded.step_start_quarter[:-1])
+    cost[np.clip(bars, 0, len(cost) - 1)] = JUMP_INTO_BAR_COST_S
+    cost[np.clip(bars - 1, 0, len(cost) - 1)] = JUMP_INTO_BAR_COST_S
+    return cost
 
 
-def _cells(search: Search, semitones: int, cell_s: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Divide the score evenly in nominal time; return the borders of the cells and what is expected in each."""
-    events = search.events
-    first_s, last_s = float(events.nominal_s[0]), float(events.nominal_s[-1])
-    cells = max(int(np.ceil((last_s - first_s) / cell_s)), 2)
-    cell_quarter = np.interp(np.linspace(first_s, last_s, cells + 1), events.nominal_s, events.borders_quarter)
-    profiles = harmonic_profiles(search.scale, semitones)
-    return cell_quarter, expected_vectors(expected_spectra(search.unfolded, cell_quarter, profiles))
-
-
-def _grid(search: Search, semitones: int, fixed_points_s: tuple[tuple[float, float], ...], most_cells: int) -> _Grid:
-    events, scale = search.events, search.scale
-    first_s, last_s = float(events.nominal_s[0]), float(events.nominal_s[-1])
-    factor = 5
-    while (len(search.heard) / factor) * ((last_s - first_s) * scale.frame_rate_hz / factor) > most_cells:
-        factor *= 2
-    frame_s = factor / scale.frame_rate_hz
-    cell_quarter, expected = _cells(search, semitones, frame_s)
-    coarse = averaged(search.heard, factor)
-    return _Grid(coarse, expected, cell_quarter, frame_s, _allowed(len(coarse), cell_quarter, frame_s, fixed_points_s))
-
-
-def _allowed(
-    frames: int, cell_quarter: NDArray[np.float64], frame_s: float, fixed_points_s: tuple[tuple[float, float], ...]
-) -> NDArray[np.int64]:
-    """Before a fixed point a path may not be beyond it, after it not before it."""
-    cells = len(cell_quarter) - 1
-    allowed = np.tile(np.array([0, cells]), (frames, 1))
-    for quarter, second in fixed_points_s:
-        frame = int(np.clip(second / frame_s, 0, frames - 1))
-        cell = int(np.clip(np.searchsorted(cell_quarter, quarter, side="right") - 1, 0, cells - 1))
-        allowed[:frame, 1] = np.minimum(allowed[:frame, 1], cell + 1)
-        allowed[frame + 1 :, 0] = np.maximum(allowed[frame + 1 :, 0], cell)
-        allowed[frame] = cell, cell + 1
-    return allowed
-
-
-def _unexplained(grid: _Grid) -> NDArray[np.float64]:
-    """Return what frames count while no part of the score is heard, shape (frames,): less than 0 unless silent."""
-    return -UNEXPLAINED * grid.frame_s * (1 - grid.heard[:, -1].astype(np.float64) ** 2)
-
-
-def _ends(grid: _Grid) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _ends(cells: int, inner_end_cost_s: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Cost of starting and of ending at every cell."""
-    start = np.full(len(grid.expected), -INNER_END_COST_S, np.float32)
+    start = np.full(cells, -inner_end_cost_s, np.float32)
     end = start.copy()
     start[0] = end[-1] = 0
     return start, end
 
 
-def _walk(grid: _Grid, progress: Progress) -> tuple[NDArray[np.uint8], float, int, int]:
-    """Walk through all frames; return the step back from everywhere, and value and place of the best end."""
+@dataclass(frozen=True, eq=False)
+class _Walk:
+    """How every place is reached best, and where the best path ends."""
+
+    backward: NDArray[np.uint8]  # (frames, cells)
+    frame: int
+    cell: int
+
+
+def _walk(grid: Grid, jump_cost: NDArray[np.float32] | None, progress: Progress) -> _Walk:
+    """Walk through all frames; without `jump_cost` the score is never left in between."""
     frames, cells = len(grid.heard), len(grid.expected)
     backward = np.empty((frames, cells), np.uint8)
-    start_cost, end_cost = _ends(grid)
-    outside = np.concatenate([[0.0], np.cumsum(_unexplained(grid))])
-    value = np.full(cells, -1e9, np.float32)
+    start_cost, end_cost = _ends(cells, INNER_END_COST_S if jump_cost is None else INNER_END_COST_LEAVING_S)
+    unexplained, pinned = grid.unexplained(), grid.pinned()
+    outside = np.concatenate([[0.0], np.cumsum(unexplained)])
+    value, left = np.full(cells, -1e9, np.float32), np.full(cells, -1e9, np.float32)
     best, best_frame, best_cell = -np.inf, 0, 0
     block = max(1, 4_000_000 // cells)
     for first in range(0, frames, block):
         progress.update(first / frames)
         for frame, row in enumerate(grid.rows(first, min(first + block, frames)), first):
-            came, value = _step(value, start_cost + np.float32(outside[frame]))
+            came, after = _step(value, start_cost + np.float32(outside[frame]))
+            if jump_cost is not None:
+                left = _step_outside(value, left, after, came, jump_cost)
+                left += np.float32(-1e6 if pinned[frame] else unexplained[frame])
             backward[frame] = came
-            value += row
+            value = after + row
             at = int(np.argmax(value + end_cost))
             total = float(value[at] + end_cost[at]) + outside[-1] - outside[frame + 1]
             if total > best:
                 best, best_frame, best_cell = total, frame, at
-    return backward, best, best_frame, best_cell
+    return _Walk(backward, best_frame, best_cell)
 
 
 def _step(value: NDArray[np.float32], fresh: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """One step in time: for every cell the best way to come there (255: the path starts here) and its value."""
+    """One step in time: for every cell the best way to come there and its value."""
     came = np.zeros(len(value), np.uint8)
     best = value - np.float32(ADVANCE_COST_S[0])
     for k, cost in enumerate(ADVANCE_COST_S[1:], 1):
         if k < len(value):
-            other = value[:-k] - np.float32(cost)
-            better = other > best[k:]
-            np.copyto(best[k:], other, where=better)
-            came[k:][better] = k
-    better = fresh > best
-    np.copyto(best, fresh, where=better)
-    came[better] = 255
+            _take_better(best[k:], came[k:], value[:-k] - np.float32(cost), k)
+    _take_better(best, came, fresh, _STARTS)
     return came, best
 
 
-def _walk_back(grid: _Grid, backward: NDArray[np.uint8], total: float, frame: int, cell: int) -> CoarsePath:
-    frames, cells = [frame], [cell]
-    while backward[frame, cell] != 255 and frame > 0:
-        cell -= int(backward[frame, cell])
+def _step_outside(
+    value: NDArray[np.float32],
+    left: NDArray[np.float32],
+    after: NDArray[np.float32],
+    came: NDArray[np.uint8],
+    jump_cost: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Leave the score or come back to it, where that is better: changes `after` and `came`; returns who is outside."""
+    leaving = value - np.float32(OUTSIDE_COST_S)
+    leaves = leaving > left
+    gate = np.maximum(leaving, left)
+    up_to, onward = np.maximum.accumulate(gate), np.maximum.accumulate(gate[::-1])[::-1]
+    _take_better(after, came, gate, _RESUMES)
+    _take_better(after[1:], came[1:], gate[:-1], _RESUMES_NEXT)
+    _take_better(after[1:], came[1:], up_to[:-1] - jump_cost[1:], _JUMPS)
+    _take_better(after[:-1], came[:-1], onward[1:] - jump_cost[:-1] - np.float32(BACK_COST_S), _JUMPS_BACK)
+    came += leaves * np.uint8(_LEAVES)
+    came += (gate == up_to) * np.uint8(_HIGHEST_UP_TO)
+    came += (gate == onward) * np.uint8(_HIGHEST_FROM)
+    return gate
+
+
+def _take_better(best: NDArray[np.float32], came: NDArray[np.uint8], other: NDArray[np.float32], how: int) -> None:
+    better = other > best
+    np.copyto(best, other, where=better)
+    came[better] = how
+
+
+def _walk_back(walk: _Walk) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    """Return the frames and the cells of every run of the best path."""
+    backward, frame, cell = walk.backward, walk.frame, walk.cell
+    runs: list[list[tuple[int, int]]] = [[(frame, cell)]]
+    while frame > 0:
+        how = int(backward[frame, cell]) & _HOW
+        if how == _STARTS:
+            break
+        if how < _RESUMES:
+            frame, cell = frame - 1, cell - how
+        else:
+            frame, cell = _where_left(backward, frame, cell, how)
+            runs.append([])
+        runs[-1].append((frame, cell))
+    pairs = [np.array(run[::-1], np.int64) for run in reversed(runs)]
+    return [p[:, 0] for p in pairs], [p[:, 1] for p in pairs]
+
+
+def _where_left(backward: NDArray[np.uint8], frame: int, cell: int, how: int) -> tuple[int, int]:
+    """Return the last frame and cell before being outside, from where the score is come back to."""
+    cell += {_RESUMES_NEXT: -1, _JUMPS: -1, _JUMPS_BACK: 1}.get(how, 0)
+    if how == _JUMPS:
+        while not backward[frame, cell] & _HIGHEST_UP_TO:
+            cell -= 1
+    elif how == _JUMPS_BACK:
+        while not backward[frame, cell] & _HIGHEST_FROM:
+            cell += 1
+    while not backward[frame, cell] & _LEAVES:
         frame -= 1
-        frames.append(frame)
-        cells.append(cell)
-    path_frames, path_cells = np.array(frames[::-1]), np.array(cells[::-1])
+    return frame - 1, cell
+
+
+def _as_path(grid: Grid, frames: list[NDArray[np.int64]], cells: list[NDArray[np.int64]]) -> CoarsePath:
+    frames, cells = _without_short_gaps(grid, frames, cells)
+    fit = _fit(grid, frames, cells)
+    kept, again = rising_takes([Take(f, c, grid.evidence_at(f, c)) for f, c in zip(frames, cells, strict=True)])
+    near_end, last = max(2, round(1.0 / grid.frame_s)), len(grid.expected) - 1
+    runs = []
+    for k, take in enumerate(kept):
+        starts_inside = bool(k > 0 or take.cells[0] > near_end)
+        ends_inside = bool(k < len(kept) - 1 or take.cells[-1] < last - near_end)
+        runs.append(_run(grid, take, starts_inside, ends_inside))
+    return CoarsePath(tuple(runs), tuple(_run(grid, take, True, True) for take in again), fit)
+
+
+def _run(grid: Grid, take: Take, starts_inside: bool, ends_inside: bool) -> CoarseRun:
     middle = (grid.cell_quarter[:-1] + grid.cell_quarter[1:]) / 2
-    near_end = max(2, round(1.0 / grid.frame_s))
-    return CoarsePath(
-        (path_frames + 0.5) * grid.frame_s,
-        middle[path_cells],
-        _fit(grid, path_frames, total),
-        bool(path_cells[0] > near_end),
-        bool(path_cells[-1] < len(grid.expected) - 1 - near_end),
-    )
+    return CoarseRun((take.frames + 0.5) * grid.frame_s, middle[take.cells], starts_inside, ends_inside)
 
 
-def _fit(grid: _Grid, frames: NDArray[np.int64], total: float) -> float:
+def _without_short_gaps(
+    grid: Grid, frames: list[NDArray[np.int64]], cells: list[NDArray[np.int64]]
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+    """Join runs between which next to nothing is left out of score and recording."""
+    near = SHORT_GAP_S / grid.frame_s
+    joined_frames, joined_cells = [frames[0]], [cells[0]]
+    for f, c in zip(frames[1:], cells[1:], strict=True):
+        if f[0] - joined_frames[-1][-1] <= near and 0 <= c[0] - joined_cells[-1][-1] <= near:
+            joined_frames[-1] = np.concatenate([joined_frames[-1], f])
+            joined_cells[-1] = np.concatenate([joined_cells[-1], c])
+        else:
+            joined_frames.append(f)
+            joined_cells.append(c)
+    return joined_frames, joined_cells
+
+
+def _fit(grid: Grid, frames: list[NDArray[np.int64]], cells: list[NDArray[np.int64]]) -> float:
     """Average the value of a path over its length; a path much shorter than it could be counts for less."""
-    outside = _unexplained(grid)
-    value = total - outside[: frames[0]].sum() - outside[frames[-1] + 1 :].sum()
+    advance = np.array(ADVANCE_COST_S)
+    value = float(grid.evidence_at(np.concatenate(frames), np.concatenate(cells)).sum())
+    value -= sum(float(advance[np.clip(np.diff(c), 0, len(advance) - 1)].sum()) for c in cells)
+    value -= (len(frames) - 1) * (OUTSIDE_COST_S + JUMP_INTO_BAR_COST_S)
     possible = min(len(grid.heard), len(grid.expected))
-    return float(value / (max(len(frames), 0.3 * possible) * grid.frame_s))
+    return value / (max(sum(map(len, frames)), 0.3 * possible) * grid.frame_s)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.engines.alignment.changes import change_evidence
-from scoresep.engines.alignment.coarse_path import CoarsePath
+from scoresep.engines.alignment.coarse_path import CoarseRun
 from scoresep.engines.alignment.grace_notes import grace_onsets_s
 from scoresep.engines.alignment.note_onsets import STEP_S, event_evidence, judge, single_onsets_s
 from scoresep.engines.alignment.note_patches import HALF_WIDTH, HeardLevels, PlacedNotes
@@ -84,13 +84,15 @@ class Situation:
         return self.events.nominal_s[:-1][self.covered]
 
 
-def first_moments(events: ScoreEvents, path: CoarsePath, duration_s: float) -> tuple[slice, NDArray[np.float64]]:
-    """Return which events the recording may contain, and about when they happen."""
-    quarter, time_s = _entry_times(path)
+def first_moments(
+    events: ScoreEvents, run: CoarseRun, earliest_s: float, latest_s: float
+) -> tuple[slice, NDArray[np.float64]]:
+    """Return which events a run may contain, and about when they happen, from `earliest_s` to `latest_s`."""
+    quarter, time_s = _entry_times(run)
     all_s = np.interp(events.quarter, quarter, time_s)
-    inside = np.flatnonzero((all_s > -BEYOND_S) & (all_s < duration_s + BEYOND_S))
-    first = int(inside[0]) if path.starts_inside and len(inside) else 0
-    last = int(inside[-1]) + 1 if path.ends_inside and len(inside) else len(events)
+    inside = np.flatnonzero((all_s > earliest_s - BEYOND_S) & (all_s < latest_s + BEYOND_S))
+    first = int(inside[0]) if run.starts_inside and len(inside) else 0
+    last = int(inside[-1]) + 1 if run.ends_inside and len(inside) else len(events)
     return slice(first, max(last, first + 1)), rising(all_s[first : max(last, first + 1)])
 
 
@@ -162,10 +164,13 @@ def _kept(at: Situation, event_s: NDArray[np.float64]) -> slice:
 def _expected_around(at: Situation) -> NDArray[np.float32]:
     """Return what should be heard before the first covered event, after it, and so on to after the last."""
     profiles = harmonic_profiles(TONAL_SCALE, at.semitones)
-    expected = expected_vectors(expected_spectra(at.unfolded, at.events.borders_quarter, profiles))
+    borders = at.events.borders_quarter[max(at.covered.start - 1, 0) : at.covered.stop + 1]
+    expected = expected_vectors(expected_spectra(at.unfolded, borders, profiles))
+    if at.covered.start:
+        return expected
     silence = np.zeros((1, expected.shape[1]), np.float32)
     silence[0, -1] = 1
-    return np.concatenate([silence, expected])[at.covered.start : at.covered.stop + 1]
+    return np.concatenate([silence, expected])
 
 
 def _placed(at: Situation, event_s: NDArray[np.float64], which: NDArray[np.int64]) -> PlacedNotes:
@@ -208,7 +213,7 @@ def _chosen(
     return rising(chosen_s), present
 
 
-def _entry_times(path: CoarsePath) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _entry_times(path: CoarseRun) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return quarters, strictly rising, and the times at which the coarse path comes to them, also beyond its ends."""
     first = np.concatenate([[True], np.diff(path.quarter) > 0])
     quarter, time_s = path.quarter[first], path.time_s[first]

@@ -13,7 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from scoresep.engines.alignment.coarse_path import CoarsePath, Search, path_value, usual_vector
+from scoresep.engines.alignment.coarse_grid import Search, usual_vector
+from scoresep.engines.alignment.coarse_path import CoarsePath, path_value
 from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.engines.alignment.score_events import score_events
 from scoresep.model.path import PathChoices, performance_path, repeat_sites, unfold
@@ -107,12 +108,13 @@ class Comparison:
 def _pace(search: Search, path: CoarsePath) -> float:
     """Return how many nominal seconds of the score commonly pass in a second of the recording."""
     events, window_s = search.events, 3.0
-    nominal_s = np.interp(path.quarter, events.borders_quarter, events.nominal_s)
-    step = max(1, round(window_s / float(path.time_s[1] - path.time_s[0]))) if len(path.time_s) > 1 else 1
-    if len(path.time_s) <= step:
-        return 1.0
-    paces = (nominal_s[step:] - nominal_s[:-step]) / (path.time_s[step:] - path.time_s[:-step])
-    return float(np.clip(np.median(paces), 0.25, 4.0))
+    paces = []
+    for run in path.runs:
+        nominal_s = np.interp(run.quarter, events.borders_quarter, events.nominal_s)
+        step = max(1, round(window_s / float(run.time_s[1] - run.time_s[0]))) if len(run.time_s) > 1 else 1
+        paces.append((nominal_s[step:] - nominal_s[:-step]) / (run.time_s[step:] - run.time_s[:-step]))
+    every = np.concatenate(paces)
+    return float(np.clip(np.median(every), 0.25, 4.0)) if len(every) else 1.0
 
 
 def _departure_s(choices: PathChoices, given: PathChoices, all_repeats: frozenset[int]) -> float:
