@@ -29,10 +29,10 @@ def save_learned(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def load_learned(folder: Path) -> dict[str, NDArray[Any]]:
-    """Read all arrays; none where the file is missing or damaged."""
+def load_learned(folder: Path, beginning: str = "") -> dict[str, NDArray[Any]]:
+    """Read all arrays whose names begin so; none where the file is missing or damaged."""
     try:
         with np.load(folder / LEARNED_NAME, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            return {name: file[name] for name in file.files if name.startswith(beginning)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}

@@ -31,6 +31,7 @@ from scoresep.model.project import (
 from scoresep.model.score import Measure, Score, UnfoldedScore
 from scoresep.model.segments import Activity, activities_from_notes, joined_intervals
 from scoresep.model.timemap import SyncPoint
+from scoresep.session.recipes import recipe_after
 
 
 def set_recording(project: Project, recording: Recording) -> Change:
@@ -45,6 +46,7 @@ def set_recording(project: Project, recording: Recording) -> Change:
         pending_alignment=None,
         hand_points=(),
         activities=None,
+        recipe=replace(project.recipe, rules=()),
         stem_set=None,
     )
 
@@ -79,6 +81,7 @@ def set_score(project: Project, score_file: ScoreFile, score: Score) -> Change:
         activities=_activities_after(project, source_of),
         parts=parts,
         mixer=replace(project.mixer, strips=kept_strips),
+        recipe=recipe_after(project.recipe, source_of),
         stem_set=project.stem_set if source_of == tuple(range(len(project.parts))) else None,
     )
 

@@ -17,6 +17,7 @@ from scoresep.files.stem_files import StemFolderWriter
 from scoresep.model.project import Project, Recipe, StemSet, apply_change
 from scoresep.progress import Progress
 from scoresep.session import edits, pipeline
+from scoresep.session.recipes import recipe_entry
 from scoresep.session.separation_request import SeparationRequest, separation_request
 from scoresep.session.stem_making import StemMaking
 
@@ -59,7 +60,8 @@ def separate_recording(request: SeparationRequest, progress: Progress) -> Separa
         with open_source(request.recording) as source:
             report = StemMaking(request, wanted, source, writer).run(progress)
         kept = (LEARNED_NAME,) if request.keeps_learned else ()
-        stem_set = writer.finish(report.engine, report.device, request.input_key, kept=kept)
+        recipe = recipe_entry(request.recipe)
+        stem_set = writer.finish(report.engine, report.device, request.input_key, recipe, kept)
     except BaseException:
         writer.abort()
         raise

@@ -7,31 +7,30 @@ which have changed since do not touch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.engines.separation import Arrays, Learned, SeparationOptions, SeparationReport, make_engine
-from scoresep.engines.separation.joining import FADE_S, Claim, Maker, changed_stretches, gate, weights_of
+from scoresep.engines.separation import AUTO, Arrays, Learned, SeparationOptions, SeparationReport, make_engine
+from scoresep.engines.separation.joining import FADE_S, Maker, makers_over_time, weights_of
 from scoresep.engines.separation.stretches import Stretch, next_stretch, stretches_of
-from scoresep.errors import ScoreSepError
 from scoresep.files.learned_files import load_learned, save_learned
-from scoresep.files.stem_files import StemFolderWriter, StemSource, read_manifest, read_stem_set
+from scoresep.files.stem_files import StemFolderWriter, StemSource
 from scoresep.model.audio import SampleSource, blocks
 from scoresep.model.project import StemSet
 from scoresep.model.timebase import second_to_frame
 from scoresep.progress import Progress
+from scoresep.session.earlier_stems import NOTE_COLUMNS, EarlierStems
+from scoresep.session.recipes import claims_of
 from scoresep.session.separation_request import SeparationRequest
 
 LEARNING_SHARE = 0.6  # of the time
 LEVEL_S = 0.25  # the unexplained share is told for blocks of this length
-# Where more than this has changed all is learned again, because what is known may be of wrong notes.
-MOST_CHANGED = 0.5
+JOINED_BY = " + "  # names of engines that have each made something
 _FILL_FRAMES = 1 << 18
-_NOTES = ("stem_index", "pitch_midi", "onset_frame", "offset_frame", "confidence")
 
 Samples = NDArray[np.float32]
 
@@ -76,14 +75,9 @@ class StemMaking:
         self._request, self._wanted, self._source, self._writer = request, list(wanted), source, writer
         self._fade_frames = max(1, second_to_frame(FADE_S, source.sample_rate))
         self._known = load_learned(writer.path)
-        self._earlier = None if self._known else _Earlier.of(request)
+        self._earlier = None if self._known else EarlierStems.of(request)
         self._levels = Levels(source, len(wanted) + 1)
-        stem_of = {part: stem for stem, part in enumerate(request.stem_parts)}
-        self._claims = [Claim((request.recipe.engine, request.recipe.budget))]
-        for rule in request.recipe.rules:
-            if rule.part_index is None or rule.part_index in stem_of:
-                stem = None if rule.part_index is None else stem_of[rule.part_index]
-                self._claims.append(Claim((rule.engine, rule.budget), stem, rule.start_frame, rule.end_frame))
+        self._claims = claims_of(request.recipe, request.stem_parts)
 
     def run(self, progress: Progress) -> SeparationReport:
         """Fill the folder; returns what did the work."""
@@ -105,13 +99,15 @@ class StemMaking:
             self._write(stretch, learned, writing.part((done - 1) / count, done / count))
             writing.finished(self._so_far(len(stretches)))
             writing.update(done / count, "Making the stems")
-        self._keep({f"notes/{name}": getattr(self._request.notes, name) for name in _NOTES} | self._levels.arrays())
+        self._keep(self._unchanged(learned))
+        notes = {f"notes/{name}": getattr(self._request.notes, name) for name in NOTE_COLUMNS}
+        self._keep(notes | self._levels.arrays())
         return self._report(learned)
 
     # ---------------------------------------------------------------------------------------------- what is learned
 
     def _learn(self, progress: Progress) -> dict[Maker, Learned]:
-        makers = list(dict.fromkeys(claim.maker for claim in self._claims))
+        makers = self._makers(only_needed=True)
         learned: dict[Maker, Learned] = {}
         for maker, part in zip(makers, progress.parts(len(makers)), strict=True):
             engine, budget = maker
@@ -122,6 +118,22 @@ class StemMaking:
             keep(made.arrays())
             learned[engine, budget] = made
         return learned
+
+    def _makers(self, only_needed: bool = False) -> list[Maker]:
+        """Return who makes anything at all, or only who makes anything anew."""
+        found: dict[Maker, None] = {}
+        for stem in range(self._request.notes.stem_count):
+            for start, stop, maker in makers_over_time(self._claims, stem, self._source.frames):
+                reach = start - self._fade_frames, stop + self._fade_frames
+                if not only_needed or self._earlier is None or self._earlier.is_touched(stem, *reach):
+                    found[maker] = None
+        return list(found) or [self._claims[0].maker]
+
+    def _unchanged(self, learned: dict[Maker, Learned]) -> Arrays:
+        """Return what was learned before by those who had nothing to do now."""
+        before = {} if self._earlier is None else self._earlier.learned
+        names = tuple(f"{engine}/{budget}/" for engine, budget in self._makers() if (engine, budget) not in learned)
+        return {key: values for key, values in before.items() if key.startswith(names)}
 
     def _keeper(self, name: str) -> Callable[[Arrays], None]:
         return lambda arrays: self._keep({f"{name}/{key}": values for key, values in arrays.items()})
@@ -141,15 +153,19 @@ class StemMaking:
         return None
 
     def _report(self, learned: dict[Maker, Learned]) -> SeparationReport:
-        reports = [made.report() for made in learned.values()]
-        if not reports:
-            before = None if self._earlier is None else self._earlier.stem_set
-            return SeparationReport(
-                before.engine if before else self._request.recipe.engine, before.device if before else "cpu"
-            )
-        warnings = tuple(dict.fromkeys(warning for report in reports for warning in report.warnings))
-        engines = " + ".join(dict.fromkeys(report.engine for report in reports))
-        return SeparationReport(engines, reports[0].device, warnings)
+        reports = {maker: made.report() for maker, made in learned.items()}
+        before = None if self._earlier is None else self._earlier.stem_set
+        names = []
+        for maker in self._makers():
+            if maker in reports:
+                names.append(reports[maker].engine)
+            elif maker[0] != AUTO or before is None:
+                names.append(maker[0])
+            else:
+                names += before.engine.split(JOINED_BY)[:1]
+        device = next((r.device for r in reports.values()), before.device if before else "cpu")
+        warnings = tuple(dict.fromkeys(warning for report in reports.values() for warning in report.warnings))
+        return SeparationReport(JOINED_BY.join(dict.fromkeys(names)), device, warnings)
 
     # --------------------------------------------------------------------------------------------- what is written
 
@@ -176,20 +192,32 @@ class StemMaking:
         else:
             stems = self._earlier.stems(stretch)
             new = self._earlier.changed(stretch, self._fade_frames)
-            low, high = _extent(new)
+            low, high = _extent(new.max(0))
             if high > low:
-                made = self._made(start + low, start + high, learned, progress)[self._wanted]
-                weight = new[low:high]
-                stems[:, :, low:high] += weight * (made - stems[:, :, low:high])
+                weight = new[:, low:high]
+                made = self._made(start + low, start + high, learned, progress, weight > 0)
+                stems[:, :, low:high] += weight[:, None] * (made - stems[:, :, low:high])
         residual = self._source.read(start, stop) - stems.sum(0, dtype=np.float32)
         every = np.concatenate([stems, residual[None]])
         self._writer.write(every, start)
         self._levels.add(start, every)
 
-    def _made(self, start: int, stop: int, learned: dict[Maker, Learned], progress: Progress) -> Samples:
-        """Return all stems of a stretch as the recipe has them, shape (stems, channels, frames)."""
+    def _made(
+        self,
+        start: int,
+        stop: int,
+        learned: dict[Maker, Learned],
+        progress: Progress,
+        is_wanted: NDArray[np.bool_] | None = None,
+    ) -> Samples:
+        """Return all stems of a stretch as the recipe has them, shape (stems, channels, frames).
+
+        Where they are not wanted (shape (stems, frames)) they may be anything.
+        """
         notes, count = self._request.notes, self._request.notes.stem_count
         weights = weights_of(self._claims, count, start, stop, self._fade_frames)
+        if is_wanted is not None:
+            weights = {maker: weight for maker, w in weights.items() if (weight := w * is_wanted).any()}
         result = np.zeros((count, self._source.channels, stop - start), np.float32)
         for (maker, weight), part in zip(weights.items(), progress.parts(len(weights)), strict=True):
             low, high = _extent(weight.max(0))
@@ -232,48 +260,6 @@ class Levels:
         """Return the mean power of the recording, then of all stems, in every block; and the length of a block."""
         power = self._energy / self._block_frames
         return {"levels/power": power.astype(np.float32), "levels/block_frames": np.array(self._block_frames)}
-
-
-@dataclass(frozen=True)
-class _Earlier:
-    """Stems that were made before of the same recording by the same recipe, and where they would differ now."""
-
-    stem_set: StemSet
-    learned: dict[str, NDArray[Any]]
-    sources: tuple[StemSource, ...]
-    stretches: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def of(cls, request: SeparationRequest) -> _Earlier | None:
-        """Return the earlier stems of a request; None where they are of no use."""
-        if not request.earlier or request.wanted is not None:
-            return None
-        folder = Path(request.earlier)
-        learned = load_learned(folder)
-        try:
-            stem_set, manifest = read_stem_set(folder), read_manifest(folder)
-            columns = {name: learned[f"notes/{name}"] for name in _NOTES}
-            notes = replace(request.notes, **columns)  # type: ignore[arg-type]
-            sources = tuple(StemSource(folder / stem.file) for stem in stem_set.stems if stem.part_index is not None)
-        except (ScoreSepError, KeyError, ValueError):
-            return None
-        recording = request.recording
-        was_same = replace(request, notes=notes).input_key == stem_set.input_key
-        if not was_same or manifest["recording"].get("content_key") != recording.content_key:
-            return None
-        stretches = changed_stretches(notes, request.notes, recording.sample_rate, recording.frames)
-        changed = sum(stop - start for start, stop in stretches)
-        if changed > MOST_CHANGED * recording.frames:
-            return None
-        return cls(stem_set, learned, sources, tuple(stretches))
-
-    def stems(self, stretch: Stretch) -> Samples:
-        """Return the earlier stems of a stretch, without the residual."""
-        return np.stack([source.read(stretch.start_frame, stretch.stop_frame) for source in self.sources])
-
-    def changed(self, stretch: Stretch, fade_frames: int) -> Samples:
-        """Return from 0 (as before) to 1 (new) how much of every frame is to be made again."""
-        return gate(self.stretches, stretch.start_frame, stretch.stop_frame, fade_frames)
 
 
 def _extent(weight: NDArray[Any]) -> tuple[int, int]:

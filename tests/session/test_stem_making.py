@@ -20,6 +20,8 @@ from scoresep.files.stem_files import StemFolderWriter, StemSource
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.project import Recipe, RecipeRule
 from scoresep.progress import Progress, ProgressState
+from scoresep.session.earlier_stems import EarlierStems
+from scoresep.session.recipes import recipe_of_stems
 from scoresep.session.separating import separate_recording
 from scoresep.session.separation_request import SeparationRequest
 from scoresep.session.stem_making import StemMaking, StemsSoFar
@@ -166,6 +168,47 @@ def test_a_part_and_a_stretch_can_have_a_recipe_of_their_own(request_of_all: Sep
     )
     assert np.abs(other[0] - plain[0]).max() > 1e-3, "they differ, so that the test can fail"
     np.testing.assert_allclose(mixed.sum(0), plain.sum(0), atol=1e-6)
+
+
+def test_a_rule_makes_only_the_part_and_stretch_again_that_it_is_for(
+    request_of_all: SeparationRequest, tmp_path: Path, computed: list[tuple[int, int]]
+) -> None:
+    made(request_of_all, tmp_path / "before")
+    start, stop = 8 * RATE, 14 * RATE
+    ruled = replace(QUICK, rules=(RecipeRule("nmf", "balanced", 0, start, stop),))
+    afresh = made(replace(request_of_all, recipe=ruled), tmp_path / "afresh")
+    computed.clear()
+    after = made(replace(request_of_all, recipe=ruled, earlier=str(tmp_path / "before")), tmp_path / "after")
+    assert 0 < sum(b - a for a, b in computed) < stop - start + RATE
+    np.testing.assert_allclose(after, afresh, atol=1e-5)
+    np.testing.assert_array_equal(after[1], read(tmp_path / "before")[1])
+    assert recipe_of_stems(tmp_path / "after") == ruled
+    assert any(name.startswith("nmf/preview/") for name in load_learned(tmp_path / "after")), "kept for the next time"
+
+    computed.clear()
+    back = made(replace(request_of_all, earlier=str(tmp_path / "after")), tmp_path / "back")
+    assert 0 < sum(b - a for a, b in computed) < stop - start + RATE
+    np.testing.assert_allclose(back, read(tmp_path / "before"), atol=1e-5)
+
+
+def test_a_rule_for_a_whole_part_leaves_the_other_parts_alone(
+    request_of_all: SeparationRequest, tmp_path: Path
+) -> None:
+    before = made(request_of_all, tmp_path / "before")
+    ruled = replace(QUICK, rules=(RecipeRule("nmf", "balanced", 1),))
+    after = made(replace(request_of_all, recipe=ruled, earlier=str(tmp_path / "before")), tmp_path / "after")
+    np.testing.assert_array_equal(after[0], before[0])
+    assert np.abs(after[1] - before[1]).max() > 1e-3
+    np.testing.assert_allclose(after.sum(0), before.sum(0), atol=1e-6)
+
+
+def test_another_recipe_for_everything_takes_nothing_over(
+    request_of_all: SeparationRequest, tmp_path: Path, computed: list[tuple[int, int]]
+) -> None:
+    made(request_of_all, tmp_path / "before")
+    for recipe in (replace(QUICK, seed=1), replace(QUICK, budget="balanced")):
+        request = replace(request_of_all, recipe=recipe, earlier=str(tmp_path / "before"))
+        assert EarlierStems.of(request) is None
 
 
 def test_what_a_person_listens_to_comes_first_and_can_be_heard_at_once(

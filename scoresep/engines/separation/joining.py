@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,60 @@ def weights_of(
     return {maker: weight for maker, weight in weights.items() if weight.any()}
 
 
+def makers_over_time(claims: Sequence[Claim], stem: int, frames: int) -> list[tuple[int, int, Maker]]:
+    """Return who makes one stem, stretch by stretch.
+
+    Returns
+    -------
+    stretches : list of (int, int, maker)
+        Gapless from 0 to `frames`; neighbours differ.
+    """
+    mine = [claim for claim in claims if claim.stem is None or claim.stem == stem]
+    limits = [
+        (min(max(c.start_frame or 0, 0), frames), frames if c.stop_frame is None else min(max(c.stop_frame, 0), frames))
+        for c in mine
+    ]
+    borders = sorted({0, frames, *(limit for each in limits for limit in each)})
+    stretches: list[tuple[int, int, Maker]] = []
+    for start, stop in pairwise(borders):
+        over = [c.maker for c, (low, high) in zip(mine, limits, strict=True) if low <= start and stop <= high]
+        if stretches and stretches[-1][2] == over[-1]:
+            stretches[-1] = (stretches[-1][0], stop, over[-1])
+        else:
+            stretches.append((start, stop, over[-1]))
+    return stretches
+
+
+def otherwise_made(
+    old: Sequence[Claim], new: Sequence[Claim], stem: int, frames: int, fade_frames: int
+) -> list[tuple[int, int]]:
+    """Return where one stem has another maker than before, ramps included.
+
+    Returns
+    -------
+    stretches : list of (int, int)
+        Half-open, rising, apart from each other, inside [0, frames].
+    """
+    differ = [
+        (max(a, c), min(b, d))
+        for a, b, before in makers_over_time(old, stem, frames)
+        for c, d, after in makers_over_time(new, stem, frames)
+        if before != after and max(a, c) < min(b, d)
+    ]
+    return joined_stretches([(max(a - fade_frames, 0), min(b + fade_frames, frames)) for a, b in differ], fade_frames)
+
+
+def joined_stretches(stretches: Iterable[tuple[int, int]], fade_frames: int) -> list[tuple[int, int]]:
+    """Join stretches that overlap, or are too near to each other for two ramps; rising."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(stretches):
+        if joined and start <= joined[-1][1] + 2 * fade_frames:
+            joined[-1] = joined[-1][0], max(joined[-1][1], stop)
+        elif stop > start:
+            joined.append((start, stop))
+    return joined
+
+
 def changed_stretches(old: SoundingNotes, new: SoundingNotes, sample_rate: int, frames: int) -> list[tuple[int, int]]:
     """Return where stems may sound otherwise, after notes were moved, added or left out.
 
@@ -112,10 +167,4 @@ def changed_stretches(old: SoundingNotes, new: SoundingNotes, sample_rate: int, 
         return []
     starts = np.clip(differ[:, 2].astype(np.int64) - round(BEFORE_S * sample_rate), 0, frames)
     stops = np.clip(differ[:, 3].astype(np.int64) + round(AFTER_S * sample_rate), 0, frames)
-    joined: list[tuple[int, int]] = []
-    for start, stop in sorted(zip(starts.tolist(), stops.tolist(), strict=True)):
-        if joined and start <= joined[-1][1] + round(2 * FADE_S * sample_rate):
-            joined[-1] = joined[-1][0], max(joined[-1][1], stop)
-        elif stop > start:
-            joined.append((start, stop))
-    return joined
+    return joined_stretches(zip(starts.tolist(), stops.tolist(), strict=True), round(FADE_S * sample_rate))
