@@ -44,12 +44,14 @@ def make_parser() -> argparse.ArgumentParser:
     align.add_argument(
         "-o", "--output", metavar="NOTES.csv", required=True, help="table of notes to write; - for stdout"
     )
+    _add_notes(align)
     _add_path(align)
     _add_reporting(align)
 
     segment = command("segment", "find who plays when")
     _add_inputs(segment)
     segment.add_argument("-o", "--output", metavar="SEGMENTS.csv", required=True, help="table to write; - for stdout")
+    _add_notes(segment)
     _add_path(segment)
     _add_reporting(segment)
 
@@ -69,7 +71,7 @@ def _add_separate(separate: argparse.ArgumentParser) -> None:
     separate.add_argument(
         "--part", action="append", metavar="NAME", help="write only this part (name or number from 1); repeatable"
     )
-    separate.add_argument("--notes", metavar="notes.csv", help="take the times of the notes from here, do not align")
+    _add_notes(separate)
     _add_path(separate)
     _add_reporting(separate)
 
@@ -135,6 +137,15 @@ def _add_path(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_notes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--notes",
+        metavar="FILE",
+        help="take the alignment from here, do not listen: notes.csv, a MIDI performance, or times of bars or beats"
+        " (labels of Audacity, a layer of Sonic Visualiser)",
+    )
+
+
 def _add_reporting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.add_argument("--json", action="store_true", help="progress and result as JSON, for scripts")
@@ -173,7 +184,7 @@ def check_names(options: argparse.Namespace) -> None:
 _FIELDS = {
     "audio": "the recording",
     "score": "the score",
-    "notes": "the table of notes",
+    "notes": "the alignment",
     "project": "the project",
     "pieces": "the list of pieces",
     "output": "the result",

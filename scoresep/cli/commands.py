@@ -15,11 +15,11 @@ from scoresep.cli.places import check_device, check_output
 from scoresep.cli.terminal import Terminal, counted
 from scoresep.errors import ScoreSepError
 from scoresep.files.batch_lists import read_batch
-from scoresep.files.notes_csv import read_notes_csv
 from scoresep.model.project import Project, Recipe, apply_change
 from scoresep.progress import Progress
 from scoresep.session import edits, pipeline, separating
 from scoresep.session.batch import REPORT_NAME, BatchOptions, run_batch
+from scoresep.session.importing import import_alignment
 from scoresep.session.played_path import choices_named, played_otherwise
 from scoresep.session.scripting import write_notes, write_segments
 from scoresep.session.separation_request import separation_request
@@ -32,7 +32,7 @@ def align(options: argparse.Namespace, terminal: Terminal, open_window: OpenWind
     check_output(options.output)
     progress = terminal.progress()
     project = _opened(options, terminal, progress.part(0.0, 0.2))
-    project = _aligned(project, terminal, progress.part(0.2, 1.0))
+    project = _aligned(project, options, terminal, progress.part(0.2, 1.0))
     write_notes(project, options.output)
     _tell_alignment(project, terminal, options.output)
     return 0
@@ -43,7 +43,8 @@ def segment(options: argparse.Namespace, terminal: Terminal, open_window: OpenWi
     check_output(options.output)
     progress = terminal.progress()
     project = _opened(options, terminal, progress.part(0.0, 0.2))
-    project = pipeline.segment(_aligned(project, terminal, progress.part(0.2, 0.9)), progress.part(0.9, 1.0))
+    project = _aligned(project, options, terminal, progress.part(0.2, 0.9))
+    project = pipeline.segment(project, progress.part(0.9, 1.0))
     write_segments(project, options.output)
     count = len(pipeline.segments(project))
     if options.output != "-":
@@ -61,10 +62,7 @@ def separate(options: argparse.Namespace, terminal: Terminal, open_window: OpenW
     check_output(options.output, is_folder=True)
     project = replace(_opened(options, terminal, progress.part(0.0, 0.1)), recipe=recipe)
     chosen = None if options.part is None else _chosen_parts(project, options.part)
-    if options.notes is not None:
-        project = _with_notes_of(project, Path(options.notes), terminal)
-    else:
-        project = _aligned(project, terminal, progress.part(0.1, 0.3))
+    project = _aligned(project, options, terminal, progress.part(0.1, 0.3))
     request = separation_request(project, options.output, options.device, chosen)
     answer = separating.separate_recording(request, progress.part(0.3, 1.0))
     for warning in answer.warnings:
@@ -148,7 +146,13 @@ def _opened(options: argparse.Namespace, terminal: Terminal, progress: Progress)
     return project if choices is None else apply_change(project, edits.choose_path(project, choices))
 
 
-def _aligned(project: Project, terminal: Terminal, progress: Progress) -> Project:
+def _aligned(project: Project, options: argparse.Namespace, terminal: Terminal, progress: Progress) -> Project:
+    """Align by listening, or as a file says."""
+    if options.notes is not None:
+        imported = import_alignment(project, options.notes)
+        for warning in imported.warnings:
+            terminal.warn(warning)
+        return pipeline.with_alignment(project, imported.alignment)
     project = pipeline.align(project, progress)
     for sentence in played_otherwise(project):
         terminal.note(sentence)
@@ -156,16 +160,6 @@ def _aligned(project: Project, terminal: Terminal, progress: Progress) -> Projec
         for warning in project.alignment.warnings:
             terminal.warn(f"{warning.rstrip('.')} (confidence {project.alignment.confidence:.2f}).")
     return project
-
-
-def _with_notes_of(project: Project, path: Path, terminal: Terminal) -> Project:
-    assert project.unfolded is not None
-    assert project.recording is not None
-    recording = project.recording
-    times, warnings = read_notes_csv(path, project.unfolded, recording.sample_rate, recording.frames)
-    for warning in warnings:
-        terminal.warn(warning)
-    return pipeline.with_note_times(project, times)
 
 
 def _chosen_parts(project: Project, wanted: Sequence[str]) -> tuple[int, ...]:

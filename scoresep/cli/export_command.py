@@ -53,9 +53,8 @@ def _choices(options: argparse.Namespace, project: Project) -> ExportChoices:
         raise UsageError("--mix is the mix of all parts; leave --part away, or mute parts in the project.")
     given = [f"--{name}" for name in SOUND_OPTIONS if getattr(options, name)]
     if options.format in ALIGNMENT_FORMS and given:
-        raise UsageError(
-            f"{' and '.join(given)} is for sound; leave it away, since the alignment is written as a whole."
-        )
+        what = f"{given[0]} is" if len(given) == 1 else f"{' and '.join(given)} are"
+        raise UsageError(f"{what} for sound; leave that away, since the alignment is written as a whole.")
     return ExportChoices(
         folder=options.output,
         is_mix=options.mix,

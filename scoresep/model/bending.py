@@ -103,7 +103,7 @@ def block_shifted_alignment(
     ]
     quiet = _quiet_frames(time_map, (first_quarter, last_quarter), (bars[0], bars[1]), abs(shift_frames))
     bent = _bent_map(time_map, (first_quarter, last_quarter), shift_frames, list(quiet))
-    moved, ends = _moved_times(alignment, notes, bent), notes.onset_quarter + notes.duration_quarter
+    moved, ends = moved_times(alignment, notes, bent), notes.onset_quarter + notes.duration_quarter
     inside = _is_between(notes.onset_quarter, first_quarter, last_quarter)
     ends_inside = _is_between(ends, first_quarter, last_quarter)
     onset = np.where(inside, times.onset_frame + shift_frames, moved.onset_frame)
@@ -192,7 +192,7 @@ def _bent_map(time_map: TimeMap, block: tuple[float, float], shift_frames: int, 
 
 
 def _through(alignment: Alignment, unfolded: UnfoldedScore, time_map: TimeMap, quarter: float, frame: int) -> Alignment:
-    times = _moved_times(alignment, unfolded.notes, time_map)
+    times = moved_times(alignment, unfolded.notes, time_map)
     here = np.abs(unfolded.notes.onset_quarter - quarter) < SAME_QUARTER
     onset = np.where(here, frame, times.onset_frame)
     confidence = np.where(here & times.is_present, np.float32(1), times.confidence)
@@ -201,7 +201,7 @@ def _through(alignment: Alignment, unfolded: UnfoldedScore, time_map: TimeMap, q
     return replace(alignment, time_map=time_map, note_times=times)
 
 
-def _moved_times(alignment: Alignment, notes: PathNotes, new: TimeMap) -> NoteTimes:
+def moved_times(alignment: Alignment, notes: PathNotes, new: TimeMap) -> NoteTimes:
     """Shift every note by as much as the map moves under it."""
     times, old = alignment.note_times, alignment.time_map
     ends = notes.onset_quarter + notes.duration_quarter

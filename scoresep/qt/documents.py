@@ -30,6 +30,9 @@ AUDIO_SUFFIXES = (
 
 RECORDING_FILTER = f"Sound and video ({' '.join('*' + s for s in AUDIO_SUFFIXES)});;All files (*)"
 SCORE_FILTER = f"Scores ({' '.join('*' + s for s in SCORE_SUFFIXES)});;All files (*)"
+ALIGNMENT_SUFFIXES = (".csv", ".txt", ".tsv", ".lab")
+MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".rmi")
+ALIGNMENT_FILTER = f"Alignments ({' '.join('*' + s for s in (*ALIGNMENT_SUFFIXES, *MIDI_SUFFIXES))});;All files (*)"
 PROJECT_FILTER = f"ScoreSep projects (*{PROJECT_SUFFIX});;All files (*)"
 
 # Jobs that a person would not want to lose by closing.
@@ -60,6 +63,16 @@ class Documents(QObject):
         if projects:
             self.open_project(projects[0])
             return
+        alignments = [p for p in paths if Path(p).suffix.lower() in ALIGNMENT_SUFFIXES]
+        paths = [p for p in paths if p not in alignments]
+        if alignments and (paths or len(alignments) > 1):
+            text = "Open recording and score first, then drop the file of one alignment by itself."
+            self._session.say("info", text, "import")
+        elif alignments:
+            self._bridge.attempt(lambda: self._session.start_import(alignments[0]))
+        if self._may_be_performance(paths):
+            self._ask_what_midi_is(paths[0])
+            return
         scores = [p for p in paths if Path(p).suffix.lower() in SCORE_SUFFIXES]
         recordings = [p for p in paths if p not in scores]
 
@@ -76,6 +89,33 @@ class Documents(QObject):
             self._begin_anew(open_both)  # another pair is another piece of work
         else:
             open_both()
+
+    def _may_be_performance(self, paths: Sequence[str]) -> bool:
+        project = self._session.project
+        is_open = project.recording is not None and project.score is not None
+        return is_open and len(paths) == 1 and Path(paths[0]).suffix.lower() in MIDI_SUFFIXES
+
+    def _ask_what_midi_is(self, path: str) -> None:
+        """Ask whether a MIDI file is another score, or says where the notes of the present one lie."""
+        box = question_box(self._window, "What is it?", f"What is {Path(path).name}?")
+        box.setInformativeText("A MIDI file can be a score, or tell when the notes of the open score are played.")
+        times = box.addButton("The &times of the notes", QMessageBox.ButtonRole.AcceptRole)
+        score = box.addButton("Another &score", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(times)
+
+        def answered() -> None:
+            if box.clickedButton() is times:
+                self._bridge.attempt(lambda: self._session.start_import(path))
+            elif box.clickedButton() is score:
+                self._bridge.attempt(lambda: self._session.open_score(path))
+
+        box.finished.connect(answered)
+        box.open()
+
+    def import_alignment(self) -> None:
+        """Ask for the file of an alignment, and lay it beside the present one."""
+        self._ask_to_open("Import alignment", ALIGNMENT_FILTER, self._session.start_import)
 
     def open_recording(self) -> None:
         """Ask for a recording."""

@@ -18,7 +18,7 @@ from scoresep.files.project_files import LoadedProject, load_project
 from scoresep.files.project_links import Relinked, relink
 from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.project import Change, Project, Recipe, StemSet, apply_change, change_to
-from scoresep.session import edits, exporting, pipeline, stem_folders
+from scoresep.session import edits, exporting, importing, pipeline, stem_folders
 from scoresep.session.exporting import ExportChoices
 from scoresep.session.jobs import JobRunner
 from scoresep.session.messages import LAST_TRY, Message
@@ -31,6 +31,7 @@ from scoresep.session.stem_making import StemsSoFar
 
 __all__ = ["DOUBTFUL_CONFIDENCE", "Changed", "Message", "Session"]
 
+ALIGNED_FIELDS = ("recording", "score", "path", "alignment", "hand_points")
 ALIGNMENT_INPUTS = frozenset({"recording", "score", "path", "hand_points"})
 IN_RECORDING = ("recording", "alignment", "pending_alignment", "hand_points", "activities")
 
@@ -224,6 +225,33 @@ class Session(SessionState):
             self._say_all("warning", answer.alignment.warnings, "alignment")
 
         self.start_job("alignment", "Align", pipeline.align_and_segment, (request, absent), got)
+
+    def start_import(self, path: str | Path) -> None:
+        """Take an alignment from a file, in the background; where there is one already, it waits to be accepted.
+
+        Raises
+        ------
+        UsageError
+            If recording or score is missing.
+        """
+        asked_from = self.project
+        importing.check_importable(asked_from)
+
+        def got(imported: importing.ImportedAlignment) -> None:
+            project, absent = self.project, edits.absent_parts(asked_from)
+            if any(getattr(project, field) is not getattr(asked_from, field) for field in ALIGNED_FIELDS):
+                self.say("info", "The project was changed meanwhile; import the alignment again.", "import")
+                return
+            if project.alignment is None:
+                change = edits.set_first_alignment(project, None, imported.alignment, imported.activities)
+                self.apply(replace(change, text="Import alignment"))
+            else:
+                assert imported.activities is not None
+                self._proposed = pipeline.AlignmentAnswer(imported.alignment, imported.activities), absent
+                self.apply(edits.propose_alignment(project, imported.alignment))
+            self._say_all("warning", imported.warnings, "import")
+
+        self.start_job("import", "Import alignment", importing.import_and_segment, (asked_from, str(path)), got)
 
     def accept_alignment(self) -> None:
         """Take the alignment that waits, and who plays when by it.

@@ -329,7 +329,7 @@ def backwards(rows: Rows) -> Rows:
 
 
 BAD_TABLES: dict[str, tuple[Callable[[Rows], Rows], str]] = {
-    "no rows": (lambda rows: [], "lacks the columns"),
+    "no rows": (lambda rows: [], "holds no times"),
     "no onsets": (lambda rows: [{k: v for k, v in row.items() if k != "onset_s"} for row in rows], "onset_s"),
     "NaN": (lambda rows: every(rows, onset_s="nan"), "line 2"),
     "infinite": (lambda rows: every(rows, offset_s="inf"), "line 2"),

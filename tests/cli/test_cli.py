@@ -199,3 +199,43 @@ def test_engines_and_doctor_say_what_there_is(capsys: pytest.CaptureFixture[str]
     assert {"name": "cpu", "is_usable": True}.items() <= next(d for d in told["devices"] if d["name"] == "cpu").items()
     assert main(["doctor"]) == 0
     assert "torch" in capsys.readouterr().out
+
+
+def test_an_alignment_from_elsewhere_takes_the_place_of_listening(
+    duet: Duet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = tmp_path / "bars.txt"
+    bars.write_text("".join(f"{0.6 + 2 * i}\t{0.6 + 2 * i}\t{i + 1}\n" for i in range(4)))
+    arguments = ["align", str(duet.audio), str(duet.score), "--notes", str(bars), "--quiet"]
+    assert main([*arguments, "-o", str(tmp_path / "notes.csv")]) == 0
+    rows = rows_of(tmp_path / "notes.csv")
+    assert len(rows) == 28 and {row["confidence"] for row in rows} == {"1.000000"}
+    for row in rows:
+        assert float(row["onset_s"]) == pytest.approx(0.6 + BEAT_S * float(row["onset_quarter"]), abs=1e-4)
+    bars.write_text("1\n2\n")
+    assert main([*arguments, "-o", str(tmp_path / "more.csv")]) == 3
+    assert "2 times, but 4 bars and 16 beats are played" in error_of(capsys) and not (tmp_path / "more.csv").exists()
+    assert main([*arguments[:3], "--notes", str(bars), "-o", str(bars)]) == 2
+    assert "take the place of the alignment" in error_of(capsys)
+
+
+def test_the_alignment_of_a_project_is_exported(duet: Duet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import scoresep
+
+    project = scoresep.align(scoresep.open(duet.audio, duet.score))
+    scoresep.save(project, tmp_path / "duet.scoresep")
+    arguments = ["export", str(tmp_path / "duet.scoresep"), "-o", str(tmp_path / "out"), "--quiet"]
+    assert main([*arguments, "--format", "midi"]) == 0 and main([*arguments, "--format", "labels"]) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"duet aligned.mid", "notes.csv", "segments.csv", "Sonic Visualiser beats.csv"} <= names
+    capsys.readouterr()
+    assert main([*arguments, "--format", "midi"]) == 4 and "exists already" in error_of(capsys)
+    assert main([*arguments, "--format", "midi", "--mix", "--bits", "16"]) == 2
+    assert "--mix and --bits are for sound" in error_of(capsys)
+    for name in ("duet aligned.mid", "Audacity beats.txt"):
+        again = tmp_path / f"{name}.csv"
+        align = ["align", str(duet.audio), str(duet.score), "--notes", str(tmp_path / "out" / name), "--quiet"]
+        assert main([*align, "-o", str(again)]) == 0
+        for before, after in zip(rows_of(tmp_path / "out" / "notes.csv"), rows_of(again), strict=True):
+            near_s = 0.001 if name.endswith("mid") else 0.1
+            assert float(after["onset_s"]) == pytest.approx(float(before["onset_s"]), abs=near_s)
