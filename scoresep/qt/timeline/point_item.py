@@ -18,8 +18,7 @@ from scoresep.qt.timeline.theme import ink_on, translucent
 RADIUS_PX = 4.0
 CURVE_PX = 52.0
 GRIP_TOP_PX = ROW_PX + 5.0
-# A selection that is narrower shows its grip without the arrows.
-ARROWS_PX = 30.0
+HANDLE_PX = 34.0
 
 
 @dataclass(frozen=True)
@@ -60,18 +59,23 @@ def paint_points(ctx: PaintContext, layout: ScoreLayout, shown: PointsShown, roo
 
 
 def paint_grip(ctx: PaintContext, selection: tuple[int, int], bottom: float) -> None:
-    """Paint the bar in the ruler by which all that is selected can be moved, with arrows that say so."""
+    """Paint the bar in the ruler by which all that is selected can be moved: pale over the times, with a handle."""
     left, right = (ctx.x(frame) for frame in selection)
-    rect = QRectF(left + 2, GRIP_TOP_PX, max(right - left - 4, 2.0), bottom - 2 - GRIP_TOP_PX)
+    bar = QRectF(left + 2, GRIP_TOP_PX, max(right - left - 4, 2.0), bottom - 2 - GRIP_TOP_PX)
     painter, accent = ctx.painter, ctx.theme.accent
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(translucent(accent, 0.85))
-    painter.drawRoundedRect(rect, 3, 3)
-    seen = rect.intersected(QRectF(ctx.left, 0, ctx.clip_right - ctx.left, bottom))
-    if seen.width() >= ARROWS_PX:
+    painter.setBrush(translucent(accent, 0.3))
+    painter.drawRoundedRect(bar, 3, 3)
+    seen = bar.intersected(QRectF(ctx.left, 0, ctx.clip_right - ctx.left, bottom))
+    if seen.width() > 0:
+        wide = min(seen.width(), HANDLE_PX)
+        handle = QRectF(seen.center().x() - wide / 2, bar.top(), wide, bar.height())
+        painter.setBrush(accent)
+        painter.drawRoundedRect(handle, 3, 3)
+    if seen.width() >= HANDLE_PX:
         painter.setPen(QPen(ink_on(accent), 1.4))
-        middle, y = seen.center().x(), rect.center().y()
+        middle, y = seen.center().x(), bar.center().y()
         painter.drawLine(QPointF(middle - 9, y), QPointF(middle + 9, y))
         for side in (-1, 1):
             tip = QPointF(middle + side * 9, y)
