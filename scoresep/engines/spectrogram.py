@@ -133,7 +133,8 @@ def _filters_of(index: int, band: Band, sample_rate: int, frames: int, columns: 
     low = np.maximum(np.ceil((hz - REACH * width_hz) / spacing_hz), 1).astype(np.int64)
     high = np.minimum(np.floor((hz + REACH * width_hz) / spacing_hz), frames // 2).astype(np.int64) + 1
     usable = hz < sample_rate / 2
-    points = np.maximum(2 ** np.ceil(np.log2(np.maximum(high - low, 1))).astype(np.int64), columns)
+    reach = 2 * REACH * width_hz / spacing_hz + 2  # also beyond half the sample rate, so that it only grows
+    points = np.maximum(2 ** np.ceil(np.log2(reach)).astype(np.int64), columns)
     groups = []
     for length in np.unique(points[usable]).tolist():
         rows = np.flatnonzero(usable & (points == length))

@@ -203,7 +203,6 @@ class SpectrogramFeed(QObject):
             self._sounds = (recording,)
         else:
             self._sounds = (stem, recording) if self.choice.is_over else (stem,)
-        self._load(recording)
         is_missing = any(found is None or not found.is_complete for found in map(self._loaded, self._sounds))
         if is_missing and self._asked != self._sounds:
             self._asked, self._wanted_slab = self._sounds, -1
@@ -218,6 +217,7 @@ class SpectrogramFeed(QObject):
             )
         elif not is_missing:
             self._stop()
+        self._load(recording)
         self.changed.emit()
 
     def _stop(self) -> None:

@@ -39,7 +39,7 @@ class SpectrogramItem(Lane):
         super().__init__(content)
         picture = content.spectrogram
         self.least_height = picture.height_px or LEAST_LANE_PX
-        self.stretch = 0.0 if picture.height_px else 4.0
+        self.stretch = 0.0 if picture.height_px else 5.0
 
     @property
     def pitches(self) -> PitchRange:
@@ -53,8 +53,6 @@ class SpectrogramItem(Lane):
     def paint_ground(self, ctx: PaintContext, top: float, height: float) -> None:
         """Paint the spectrogram; bar lines go over it."""
         picture = self.content.spectrogram
-        if picture.shown.spectrogram is None:
-            return
         top_px, bottom_px = round(top * ctx.pixel_ratio), round((top + height) * ctx.pixel_ratio)
         first_px, last_px = ctx.columns_px
         first, last = (first_px - ctx.origin_px) // TILE_COLUMNS, (last_px - 1 - ctx.origin_px) // TILE_COLUMNS

@@ -9,17 +9,22 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
+from scoresep.model.colors import legible
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.difference import DOUBTFUL
 from scoresep.qt.timeline.note_item import MOST_SINGLE_NOTES, covered_pixels
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.score_layout import ScoreLayout
-from scoresep.qt.timeline.theme import premultiplied, translucent
+from scoresep.qt.timeline.theme import blend, premultiplied, translucent
 
 # Notes are never flatter than this, so that they can be seen and grasped.
 LEAST_NOTE_PX = 5.0
+DARK_CONTRAST, LIGHT_CONTRAST = 5.5, 3.0
+RIM_OPACITY = 0.72
 OVERTONES = 16
 LINE_PX = 1.5
+# Overtones nearer to each other than this hide what they lie over; numbers want more room.
+LEAST_GAP_PX = 4.0
 LABEL_FROM_PX = 11.0
 # What sounds n times as high lies so many semitones above.
 OVERTONE_SEMITONES = 12 * np.log2(np.arange(1, OVERTONES + 1))
@@ -90,8 +95,10 @@ def _pitched(layout: ScoreLayout, places: NDArray[np.int64]) -> NDArray[np.int64
 
 
 def part_color(ctx: PaintContext, content: TimelineContent, part: int) -> QColor:
-    """Return the colour of a part, pale where it is not heard."""
-    return ctx.theme.part_color(content.part_color(part), part in content.silent_parts)
+    """Return the colour of a part, clearer than in other lanes since it lies over colours; pale where not heard."""
+    least = DARK_CONTRAST if ctx.theme.is_dark else LIGHT_CONTRAST
+    color = ctx.theme.part_color(legible(content.part_color(part), ctx.theme.ground.name(), least))
+    return blend(color, ctx.theme.ground, 0.5) if part in content.silent_parts else color
 
 
 def _paint_frames(ctx: PaintContext, rects: list[QRectF], color: QColor, is_sure: bool, width: float = 1.0) -> None:
@@ -100,7 +107,7 @@ def _paint_frames(ctx: PaintContext, rects: list[QRectF], color: QColor, is_sure
     The start, which is what is corrected, is the strongest line.
     """
     hair, painter = width * ctx.hair, ctx.painter
-    rim = translucent(ctx.theme.ground, 0.62)
+    rim = translucent(ctx.theme.ground, RIM_OPACITY)
     dash = [] if is_sure else [3.0, 2.0]
     half = hair / 2
     frames = [r.adjusted(half, half, -half, -half) for r in rects]
@@ -164,8 +171,9 @@ def paint_overtones(
     rim = translucent(ctx.theme.ground, 0.5 if is_strong else 0.35)
     for number in range(2, OVERTONES + 1):
         above = pitch + OVERTONE_SEMITONES[number - 1]
+        gap_px = (OVERTONE_SEMITONES[number - 1] - OVERTONE_SEMITONES[number - 2]) * room.semitone_px
         inside = np.flatnonzero(above < room.high)
-        if not len(inside):
+        if not len(inside) or gap_px < LEAST_GAP_PX:
             break
         y = np.array([ctx.snap(room.y(p)) for p in above[inside].tolist()]) + ctx.hair / 2
         lines = [QLineF(*row) for row in zip(left[inside], y, right[inside], y, strict=True)]
@@ -176,8 +184,7 @@ def paint_overtones(
             color = translucent(part_color(ctx, content, part), strength)
             ctx.painter.setPen(QPen(color, ctx.hair))
             ctx.painter.drawLines([line for line, p in zip(lines, parts[inside].tolist(), strict=True) if p == part])
-        next_gap = (OVERTONE_SEMITONES[min(number, OVERTONES - 1)] - OVERTONE_SEMITONES[number - 1]) * room.semitone_px
-        if is_strong and next_gap >= LABEL_FROM_PX:
+        if is_strong and gap_px >= LABEL_FROM_PX:
             for line in lines:
                 x = max(line.x1(), ctx.left) - 20
                 if line.x2() > ctx.left:

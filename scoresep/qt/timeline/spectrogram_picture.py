@@ -32,7 +32,9 @@ LEAST_SEMITONES = 6.0
 # Beside the notes of a score: room below, and above for the first overtones.
 BELOW_SCORE, ABOVE_SCORE = 4.0, 29.0
 # How many dB the colours cover where the data does not say otherwise.
-LEAST_RANGE_DB, MOST_RANGE_DB = 58.0, 78.0
+LEAST_RANGE_DB, MOST_RANGE_DB = 66.0, 84.0
+# The loudest moments are brighter than what is commonly loud.
+HEADROOM_DB = 8.0
 ROWS_AT_ONCE = 32
 
 
@@ -168,7 +170,7 @@ class SpectrogramPicture:
         # while it grows it is measured now and then, so that brightness does not flicker
         key = (reference, reference.ready_slabs.bit_length(), reference.is_complete)
         if self._limits[0] != key:
-            top, floor = reference.loud_level(0.998), reference.loud_level(0.2)
+            top, floor = reference.loud_level(0.998) + HEADROOM_DB / STEP_DB, reference.loud_level(0.2)
             span = min(max(top - floor, LEAST_RANGE_DB / STEP_DB), MOST_RANGE_DB / STEP_DB)
             self._limits = key, (top - span, top)
         low, high = self._limits[1]
