@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scoresep.errors import Cancelled, InputError, OutputError, ScoreSepError
     from scoresep.model.project import Project, Recipe
     from scoresep.progress import Progress
+    from scoresep.session.note_sounds import note_sound
     from scoresep.session.pipeline import align, segment, segments
     from scoresep.session.scripting import open, save, write_notes, write_segments
     from scoresep.session.separating import separate
@@ -39,6 +40,7 @@ _HOMES = {
     "segment": "session.pipeline",
     "segments": "session.pipeline",
     "separate": "session.separating",
+    "note_sound": "session.note_sounds",
     "open": "session.scripting",
     "save": "session.scripting",
     "write_notes": "session.scripting",
@@ -55,6 +57,7 @@ __all__ = [
     "ScoreSepError",
     "__version__",
     "align",
+    "note_sound",
     "open",
     "save",
     "segment",

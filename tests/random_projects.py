@@ -10,6 +10,7 @@ from small_scores import even_alignment, score_of
 
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import Recording
+from scoresep.model.note_edits import NoteEdit, NoteKey, edits_with
 from scoresep.model.path import PathChoices, unfold
 from scoresep.model.project import ChannelStrip, Mixer, PartSettings, Project, Recipe, ScoreFile
 from scoresep.model.score import Instrument, Mark, Part, PerformancePath, Score, TempoMark, UnfoldedScore
@@ -94,6 +95,20 @@ def part_settings(draw: st.DrawFn) -> tuple[PartSettings, ...]:
 
 
 @st.composite
+def note_edits(draw: st.DrawFn) -> tuple[NoteEdit, ...]:
+    key = st.builds(
+        NoteKey,
+        st.integers(0, PARTS - 1),
+        st.integers(0, MEASURES - 1),
+        st.integers(1, 3),
+        st.floats(1, 5),
+        st.just(-1.0) | st.floats(20, 100),
+    )
+    edit = st.builds(NoteEdit, key, levels, st.booleans())
+    return edits_with((), draw(st.lists(edit, max_size=4)))
+
+
+@st.composite
 def projects(draw: st.DrawFn) -> Project:
     """Draw a project; its files (recording, score) are not there, and it has no stems."""
     recording = st.builds(
@@ -136,6 +151,7 @@ def projects(draw: st.DrawFn) -> Project:
         hand_points=tuple(draw(st.lists(point, max_size=3))),
         activities=draw(st.none() | st.tuples(*(activities(i) for i in range(PARTS)))),
         parts=draw(part_settings()),
+        note_edits=draw(note_edits()),
     )
 
 

@@ -25,8 +25,9 @@ from scoresep.files.export_manifest import ExportedFile, manifest_name, write_ex
 from scoresep.files.file_names import render_template
 from scoresep.files.part_folders import PartFolder
 from scoresep.files.stem_files import StemSource
-from scoresep.files.wav_files import HEADER_BYTES
+from scoresep.files.wav_files import HEADER_BYTES, wav_memmap
 from scoresep.model.audio import Recording, SampleSource
+from scoresep.model.patches import Patch, PatchedSource, SilentSource
 from scoresep.progress import Progress
 
 DEFAULT_TEMPLATE = "{number} {part}"
@@ -36,19 +37,40 @@ PEAK_SHARE = 0.3  # of the time, for the pass that looks for the loudest sample
 
 
 @dataclass(frozen=True)
+class ExportPatch:
+    """The sound of a note that is laid over an input.
+
+    Attributes
+    ----------
+    path : str
+        Of a WAV file of 32-bit float.
+    start_frame : int
+        Where in the recording it begins.
+    factor : float
+        What it is multiplied with.
+    """
+
+    path: str
+    start_frame: int
+    factor: float
+
+
+@dataclass(frozen=True)
 class ExportInput:
     """One sound that goes into a track.
 
     Attributes
     ----------
-    source : str or Recording
-        Path of a stem, or the recording itself.
+    source : str, Recording or None
+        Path of a stem, the recording itself, or silence for patches to lie over.
     gains : tuple of tuple of float, optional
         For every output channel the factor of every channel of the source. None: all channels as they are.
+    patches : tuple of ExportPatch
     """
 
-    source: str | Recording
+    source: str | Recording | None
     gains: tuple[tuple[float, ...], ...] | None = None
+    patches: tuple[ExportPatch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,12 +86,15 @@ class ExportTrack:
         None for the residual, a mix, or the recording.
     instrument : str
         For the template.
+    stretch : tuple of int or None
+        Frames [start, end) of this file; None for those of the request.
     """
 
     name: str
     inputs: tuple[ExportInput, ...]
     part_index: int | None = None
     instrument: str = ""
+    stretch: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +145,10 @@ class ExportRequest:
         if start >= end:
             raise UsageError("The stretch to export is empty; choose an end after its start, within the recording.")
         return start, end
+
+    def stretch_of(self, track: ExportTrack) -> tuple[int, int]:
+        """First frame of a track and the one after its last."""
+        return self.stretch if track.stretch is None else track.stretch
 
 
 @dataclass(frozen=True)
@@ -199,21 +228,20 @@ def export_audio(request: ExportRequest, progress: Progress | None = None) -> Ex
     if not request.tracks:
         raise UsageError("Nothing is chosen to be exported; choose at least one part.")
     names = export_names(request)
-    start, end = request.stretch
     folder = Path(request.folder).expanduser().absolute()
     in_the_way = files_in_the_way(request)
     if in_the_way and not request.may_replace:
         raise OutputError(f"'{folder / in_the_way[0]}' exists already; choose another folder, or allow replacing.")
     with contextlib.ExitStack() as stack:
-        tracks = [_OpenTrack(track, request.recording, stack) for track in request.tracks]
+        tracks = [_OpenTrack(track, request, stack) for track in request.tracks]
         for track in tracks:
             check_fits(request.file_format, track.channels, request.recording.sample_rate)
         gain_db = 0.0
         if not request.file_format.is_float:
-            gain_db = _common_gain_db(tracks, request, progress.part(0.0, PEAK_SHARE))
+            gain_db = _common_gain_db(tracks, progress.part(0.0, PEAK_SHARE))
             progress = progress.part(PEAK_SHARE, 1.0)
-        frame_bytes = sum(track.channels for track in tracks) * request.file_format.bits // 8
-        part = PartFolder(folder, (end - start) * frame_bytes + HEADER_BYTES * len(tracks))
+        values = sum(track.channels * (track.stretch[1] - track.stretch[0]) for track in tracks)
+        part = PartFolder(folder, values * request.file_format.bits // 8 + HEADER_BYTES * len(tracks))
         stack.callback(part.abort)
         _write_tracks(tracks, names, part.path, gain_db, request, progress)
         manifest = manifest_name(folder, request.recording)
@@ -227,9 +255,11 @@ def export_audio(request: ExportRequest, progress: Progress | None = None) -> Ex
 class _OpenTrack:
     """A track whose inputs are open."""
 
-    def __init__(self, track: ExportTrack, recording: Recording, stack: contextlib.ExitStack) -> None:
+    def __init__(self, track: ExportTrack, request: ExportRequest, stack: contextlib.ExitStack) -> None:
+        recording, self.stretch = request.recording, request.stretch_of(track)
         self._inputs = [
-            (_open(i.source, stack), None if i.gains is None else np.array(i.gains, np.float32)) for i in track.inputs
+            (_open(i, recording, stack), None if i.gains is None else np.array(i.gains, np.float32))
+            for i in track.inputs
         ]
         outputs = {s.channels if g is None else len(g) for s, g in self._inputs}
         if len(outputs) != 1:
@@ -239,8 +269,9 @@ class _OpenTrack:
             if (source.frames, source.sample_rate) != (recording.frames, recording.sample_rate):
                 raise InputError(f"The stem of “{track.name}” is not of this recording; separate again.")
 
-    def blocks(self, start_frame: int, end_frame: int) -> Iterator[NDArray[np.float32]]:
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Read the sum of the inputs, block by block."""
+        start_frame, end_frame = self.stretch
         for start in range(start_frame, end_frame, BLOCK_FRAMES):
             stop = min(start + BLOCK_FRAMES, end_frame)
             total = np.zeros((self.channels, stop - start), np.float32)
@@ -252,20 +283,28 @@ class _OpenTrack:
             yield total
 
 
-def _open(source: str | Recording, stack: contextlib.ExitStack) -> SampleSource:
-    return stack.enter_context(open_source(source)) if isinstance(source, Recording) else StemSource(source)
+def _open(wanted: ExportInput, recording: Recording, stack: contextlib.ExitStack) -> SampleSource:
+    source: SampleSource
+    if wanted.source is None:
+        source = SilentSource(recording.frames, recording.channels, recording.sample_rate)
+    elif isinstance(wanted.source, Recording):
+        source = stack.enter_context(open_source(wanted.source))
+    else:
+        source = StemSource(wanted.source)
+    if not wanted.patches:
+        return source
+    return PatchedSource(source, [Patch(p.start_frame, wav_memmap(Path(p.path)).T, p.factor) for p in wanted.patches])
 
 
-def _common_gain_db(tracks: Sequence[_OpenTrack], request: ExportRequest, progress: Progress) -> float:
+def _common_gain_db(tracks: Sequence[_OpenTrack], progress: Progress) -> float:
     """Find the gain, rounded down to hundredths of a dB, at which nothing clips; 0 where nothing does anyway."""
-    start, end = request.stretch
     peak = 0.0
     for track, inner in zip(tracks, progress.parts(len(tracks)), strict=True):
-        done = 0
-        for block in track.blocks(start, end):
+        done, total = 0, track.stretch[1] - track.stretch[0]
+        for block in track.blocks():
             peak = max(peak, float(np.abs(block).max(initial=0.0)))
             done += block.shape[1]
-            inner.update(done / (end - start), "Looking for the loudest moment")
+            inner.update(done / total, "Looking for the loudest moment")
     if peak <= 1.0:  # at full scale itself the error is one step, as in files of whole numbers anyway
         return 0.0
     return math.floor(100 * 20 * math.log10(1.0 / peak)) / 100
@@ -279,27 +318,25 @@ def _write_tracks(
     request: ExportRequest,
     progress: Progress,
 ) -> None:
-    start, end = request.stretch
     gain = np.float32(10.0 ** (gain_db / 20.0))
     for i, (track, name, inner) in enumerate(zip(tracks, names, progress.parts(len(tracks)), strict=True)):
         with output_errors(Path(request.folder)):
             writer = sample_writer(folder / name, request.file_format, track.channels, request.recording.sample_rate, i)
             try:
-                done = 0
-                for block in track.blocks(start, end):
+                done, total = 0, track.stretch[1] - track.stretch[0]
+                for block in track.blocks():
                     writer.write(block if gain_db == 0.0 else block * gain)
                     done += block.shape[1]
-                    inner.update(done / (end - start), f"Writing {name}")
+                    inner.update(done / total, f"Writing {name}")
                 writer.close()
             finally:
                 writer.discard()
 
 
 def _exported_files(request: ExportRequest, names: Sequence[str], gain_db: float) -> list[ExportedFile]:
-    start, end = request.stretch
     made_by, form = (request.engine, request.device), request.file_format.text
     return [
-        ExportedFile(name, track.part_index, track.name, *made_by, form, start, end, gain_db)
+        ExportedFile(name, track.part_index, track.name, *made_by, form, *request.stretch_of(track), gain_db)
         for name, track in zip(names, request.tracks, strict=True)
     ]
 

@@ -180,6 +180,14 @@ def _check_mixer(project: Project) -> None:
     _require(all(abs(s.pan) <= 1 for s in strips), "the mixer's pans")
 
 
+def _check_note_edits(project: Project) -> None:
+    measure_count = len(project.score.measures) if project.score is not None else 0
+    keys = [edit.key for edit in project.note_edits]
+    _require(_in_range([k.measure_index for k in keys], measure_count), "the measure of an edited note")
+    _require(_in_range([k.part_index for k in keys], len(project.parts)), "the part of an edited note")
+    _require(all(edit.gain_db < math.inf for edit in project.note_edits), "the gain of a note")
+
+
 _CHECKS: dict[str, Callable[[Project], None]] = {
     "recording": _check_recording,
     "score": _check_score,
@@ -190,4 +198,5 @@ _CHECKS: dict[str, Callable[[Project], None]] = {
     "pending_alignment": _check_alignment("pending_alignment"),
     "activities": _check_activities,
     "mixer": _check_mixer,
+    "note_edits": _check_note_edits,
 }

@@ -57,6 +57,7 @@ _IN_WORDS = {
     "mixer": "the mixer settings",
     "recipe": "the settings of the separation",
     "stem_set": "the list of stems",
+    "note_edits": "the edits of single notes",
 }
 _log = logging.getLogger(__name__)
 

@@ -128,11 +128,10 @@ def sounding_notes(
         Grace notes are left out: their place in time is not known well enough to hold a template.
     """
     notes, times = unfolded.notes, alignment.note_times
-    stems = np.array([-1 if s is None else s for s in stem_of_part], np.int32)[notes.part_index]
-    keep = times.is_present & (stems >= 0) & ~notes.is_grace & (times.offset_frame > times.onset_frame)
+    keep, stems = sounding_rows(unfolded, alignment, stem_of_part)
     shift = alignment.transposition_semitones + alignment.tuning_cents / 100
     return SoundingNotes(
-        stems[keep],
+        stems,
         notes.pitch_midi[keep] + shift,
         times.onset_frame[keep],
         times.offset_frame[keep],
@@ -140,6 +139,17 @@ def sounding_notes(
         len(programs),
         programs,
     )
+
+
+def sounding_rows(
+    unfolded: UnfoldedScore, alignment: Alignment, stem_of_part: tuple[int | None, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return which notes `sounding_notes` gathers, as rows of `UnfoldedScore.notes`, and the stem of each."""
+    notes, times = unfolded.notes, alignment.note_times
+    stems = np.array([-1 if s is None else s for s in stem_of_part], np.int32)[notes.part_index]
+    keep = times.is_present & (stems >= 0) & ~notes.is_grace & (times.offset_frame > times.onset_frame)
+    rows = np.flatnonzero(keep)
+    return rows, stems[rows]
 
 
 def sync_points(unfolded: UnfoldedScore, time_map: TimeMap) -> tuple[SyncPoint, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import Recording
+from scoresep.model.note_edits import NoteEdit
 from scoresep.model.path import PathChoices, unfold
 from scoresep.model.score import Instrument, PerformancePath, Score, UnfoldedScore
 from scoresep.model.segments import Activity
@@ -188,6 +189,8 @@ class Project:
     mixer : Mixer
     recipe : Recipe
     stem_set : StemSet or None
+    note_edits : tuple of NoteEdit
+        What is done to single notes of the stems, sorted by note.
     """
 
     recording: Recording | None = None
@@ -203,6 +206,7 @@ class Project:
     mixer: Mixer = Mixer()
     recipe: Recipe = Recipe()
     stem_set: StemSet | None = None
+    note_edits: tuple[NoteEdit, ...] = ()
 
     @cached_property
     def unfolded(self) -> UnfoldedScore | None:

@@ -31,6 +31,7 @@ from scoresep.model.project import (
 from scoresep.model.score import Measure, Score, UnfoldedScore
 from scoresep.model.segments import Activity, activities_from_notes, joined_intervals
 from scoresep.model.timemap import SyncPoint
+from scoresep.session.note_edits import note_edits_after
 from scoresep.session.recipes import recipe_after
 
 
@@ -67,7 +68,9 @@ def set_score(project: Project, score_file: ScoreFile, score: Score) -> Change:
     kept_strips = tuple(ChannelStrip() if s is None or s >= len(strips) else strips[s] for s in source_of)
     choices = project.path_choices if old is not None and _same_bars(old, score) else PathChoices()
     path = performance_path(score, choices)[0]
-    fitting = tuple(p for p in project.hand_points if old is not None and _bar_fits(old, score, p.measure_index))
+    bars = range(len(old.measures)) if old is not None else ()
+    kept_measures = frozenset(i for i in bars if old is not None and _bar_fits(old, score, i))
+    fitting = tuple(p for p in project.hand_points if p.measure_index in kept_measures)
     return change_to(
         project,
         "Open score" if old is None else "Replace score",
@@ -81,6 +84,7 @@ def set_score(project: Project, score_file: ScoreFile, score: Score) -> Change:
         activities=_activities_after(project, source_of),
         parts=parts,
         mixer=replace(project.mixer, strips=kept_strips),
+        note_edits=note_edits_after(project.note_edits, source_of, kept_measures),
         recipe=recipe_after(project.recipe, source_of),
         stem_set=project.stem_set if source_of == tuple(range(len(project.parts))) else None,
     )

@@ -16,18 +16,29 @@ from scoresep.files.export_alignment import (
     alignment_files_in_the_way,
     export_alignment,
 )
-from scoresep.files.export_audio import DEFAULT_TEMPLATE, ExportInput, ExportReport, ExportRequest, ExportTrack
+from scoresep.files.export_audio import (
+    DEFAULT_TEMPLATE,
+    ExportInput,
+    ExportPatch,
+    ExportReport,
+    ExportRequest,
+    ExportTrack,
+)
 from scoresep.files.export_formats import ExportFormat
 from scoresep.files.export_midi import MidiPart
 from scoresep.model.alignment import Alignment
+from scoresep.model.note_edits import NoteKey
 from scoresep.model.project import Project, Stem, StemSet
 from scoresep.model.segments import segments_of
 from scoresep.playback.mixing import TrackKey, fold_matrix, stereo_gains
 from scoresep.progress import Progress
 from scoresep.session import edits
+from scoresep.session.note_export import note_tracks
+from scoresep.session.note_places import NotePlace, NotePlaces, NoteWork, make_note_sounds
 
 ALIGNMENT_FORMS = ("midi", "labels")
 Request = ExportRequest | AlignmentExportRequest
+Edited = tuple[tuple[TrackKey, NotePlace, float], ...]
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,10 @@ class ExportChoices:
         Names of the files of sound.
     overwrites : bool
         Whether files of the same names are replaced.
+    note_keys : tuple of NoteKey
+        Single notes that are written in the place of stems, just where they sound; not with the alignment.
+    is_note_by_note : bool
+        Every note has a file of its own.
     """
 
     folder: str
@@ -63,6 +78,20 @@ class ExportChoices:
     bits: int = 32
     template: str = DEFAULT_TEMPLATE
     overwrites: bool = False
+    note_keys: tuple[NoteKey, ...] = ()
+    is_note_by_note: bool = False
+
+
+@dataclass(frozen=True)
+class SoundExport(ExportRequest):
+    """An export of sound, and the sounds of notes that must be made before.
+
+    Attributes
+    ----------
+    note_works : tuple of NoteWork
+    """
+
+    note_works: tuple[NoteWork, ...] = ()
 
 
 def export_request(project: Project, choices: ExportChoices) -> Request:
@@ -80,9 +109,19 @@ def export_request(project: Project, choices: ExportChoices) -> Request:
     recording, stem_set = project.recording, project.stem_set
     if recording is None or stem_set is None:
         raise InputError("There are no stems to export; separate the recording first.")
-    stems = tuple(s for s in stem_set.stems if choices.part_indices is None or s.part_index in choices.part_indices)
-    tracks = (_mix_track(project, stem_set),) if choices.is_mix else tuple(_stem_track(project, s) for s in stems)
-    return ExportRequest(
+    places = NotePlaces(project)
+    edited = places.edited(project.note_edits)
+    used = [place for _, place, _ in edited]
+    if choices.note_keys:
+        used = list(places.places_of(places.rows_of(choices.note_keys)))
+        tracks = note_tracks(project, places, choices.note_keys, choices.is_note_by_note)
+    elif choices.is_mix:
+        tracks = (_mix_track(project, stem_set, edited),)
+    else:
+        wanted = choices.part_indices
+        stems = tuple(s for s in stem_set.stems if wanted is None or s.part_index in wanted)
+        tracks = tuple(_stem_track(project, s, edited) for s in stems)
+    return SoundExport(
         folder=choices.folder,
         tracks=tracks,
         recording=recording,
@@ -94,6 +133,7 @@ def export_request(project: Project, choices: ExportChoices) -> Request:
         start_frame=choices.start_frame,
         end_frame=choices.end_frame,
         may_replace=choices.overwrites,
+        note_works=places.missing(used),
     )
 
 
@@ -101,6 +141,9 @@ def export(request: Request, progress: Progress) -> ExportReport:
     """Write the files of an export, all or none; runs in a worker."""
     if isinstance(request, AlignmentExportRequest):
         return export_alignment(request, progress)
+    if isinstance(request, SoundExport) and request.note_works:
+        make_note_sounds(request.note_works, progress.part(0.0, 0.5))
+        progress = progress.part(0.5, 1.0)
     return sound.export_audio(request, progress)
 
 
@@ -161,16 +204,22 @@ def _heard(project: Project, alignment: Alignment) -> Alignment:
     return replace(heard, note_times=replace(times, is_present=times.is_present & is_inside))
 
 
-def _stem_track(project: Project, stem: Stem) -> ExportTrack:
+def _stem_track(project: Project, stem: Stem, edited: Edited) -> ExportTrack:
     assert project.stem_set is not None
-    source = str(Path(project.stem_set.folder) / stem.file)
+    source = ExportInput(str(Path(project.stem_set.folder) / stem.file), None, _patches(stem, edited))
     if stem.part_index is None or stem.part_index >= len(project.parts):
-        return ExportTrack(stem.name, (ExportInput(source),), None)
+        return ExportTrack(stem.name, (source,), None)
     part = project.parts[stem.part_index]
-    return ExportTrack(part.name, (ExportInput(source),), stem.part_index, part.instrument.name)
+    return ExportTrack(part.name, (source,), stem.part_index, part.instrument.name)
 
 
-def _mix_track(project: Project, stem_set: StemSet) -> ExportTrack:
+def _patches(stem: Stem, edited: Edited) -> tuple[ExportPatch, ...]:
+    """Return what edits of notes lay over a stem."""
+    key = "residual" if stem.part_index is None else stem.part_index
+    return tuple(ExportPatch(str(place.path), place.start_frame, factor) for k, place, factor in edited if k == key)
+
+
+def _mix_track(project: Project, stem_set: StemSet, edited: Edited) -> ExportTrack:
     """Sum all stems as the mixer has them: folded to stereo, as they are heard."""
     assert project.recording is not None
     keys: tuple[TrackKey, ...] = tuple("residual" if s.part_index is None else s.part_index for s in stem_set.stems)
@@ -179,5 +228,5 @@ def _mix_track(project: Project, stem_set: StemSet) -> ExportTrack:
     for stem, gains in zip(stem_set.stems, stereo_gains(project.mixer, keys), strict=True):
         matrix = np.diag(gains) @ fold
         rows = tuple(tuple(float(g) for g in row) for row in matrix)
-        inputs.append(ExportInput(str(Path(stem_set.folder) / stem.file), rows))
+        inputs.append(ExportInput(str(Path(stem_set.folder) / stem.file), rows, _patches(stem, edited)))
     return ExportTrack("Mix", tuple(inputs))

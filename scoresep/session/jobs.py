@@ -44,6 +44,7 @@ class Worker(StrEnum):
     TORCH = "torch"
     ENGRAVING = "engraving"
     SPECTRA = "spectra"
+    NOTES = "notes"
 
 
 WARM_MODULES: dict[Worker, tuple[str, ...]] = {
@@ -51,6 +52,7 @@ WARM_MODULES: dict[Worker, tuple[str, ...]] = {
     Worker.TORCH: ("torch", "scoresep.session.separating"),
     Worker.ENGRAVING: ("numpy", "scoresep.files.engraving"),
     Worker.SPECTRA: ("scipy.fft", "scoresep.session.spectrograms"),
+    Worker.NOTES: ("torch", "scoresep.session.note_places", "scoresep.engines.separation.note_sounds"),
 }
 
 

@@ -20,8 +20,9 @@ from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.project import Change, Project, Recipe, StemSet, apply_change, change_to
 from scoresep.session import edits, exporting, importing, pipeline, stem_folders
 from scoresep.session.exporting import ExportChoices
-from scoresep.session.jobs import JobRunner
+from scoresep.session.jobs import JobRunner, Worker
 from scoresep.session.messages import LAST_TRY, Message
+from scoresep.session.note_sounds import NoteSounds
 from scoresep.session.played_path import played_otherwise
 from scoresep.session.project_store import ProjectStore, at_once
 from scoresep.session.separations import Separations
@@ -55,6 +56,7 @@ class Session(SessionState):
         self._alignment_asked: tuple[pipeline.AlignmentRequest, bool] | None = None
         self._proposed: tuple[pipeline.AlignmentAnswer, frozenset[int]] | None = None
         self._separations = Separations(self, self.store)
+        self.notes = NoteSounds(self, self._tell)
 
     # ------------------------------------------------------------------------------------------------ time and the end
 
@@ -339,7 +341,9 @@ class Session(SessionState):
             lowered = f", turned down by {-report.gain_db:.2f} dB so that nothing clips" if report.gain_db else ""
             self.say("info", f"{files} in {report.folder}{lowered}.", "export")
 
-        self.start_job("export", "Export", exporting.export, (exporting.export_request(self.project, choices),), got)
+        request = exporting.export_request(self.project, choices)
+        worker = Worker.NOTES if isinstance(request, exporting.SoundExport) and request.note_works else Worker.LIGHT
+        self.start_job("export", "Export", exporting.export, (request,), got, worker)
 
     @property
     def has_stale_stems(self) -> bool:

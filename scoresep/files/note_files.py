@@ -1,0 +1,91 @@
+"""The sounds of single notes in the cache: small WAV files under the content key of their stem and its notes.
+
+They can be made again at any time, so that a damaged or missing one is only one that is not there yet.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoresep.errors import AudioFileError
+from scoresep.files.atomic import output_errors, part_path
+from scoresep.files.cache import cached_path, mark_used
+from scoresep.files.wav_files import WavWriter, wav_memmap
+
+# Raised when the sounds of the same notes come out otherwise.
+VERSION = 1
+_KIND = "notes"
+
+
+def notes_folder(key: str) -> Path:
+    """Return where the sounds of a stem's notes are kept; the key is that of the stem and its notes."""
+    return cached_path(_KIND, f"{key}.v{VERSION}")
+
+
+def note_path(folder: Path, index: int) -> Path:
+    """Return where the sound of a note is kept: that of the note `index` of a stem."""
+    return folder / f"{index}.wav"
+
+
+def save_note(path: Path, samples: NDArray[np.float32], sample_rate: int) -> None:
+    """Keep the sound of a note, shape (channels, frames).
+
+    Raises
+    ------
+    OutputError
+        The cache cannot take it.
+    """
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = part_path(path)
+        with WavWriter(temporary, len(samples), sample_rate) as writer:
+            writer.write(samples)
+        os.replace(temporary, path)  # without waiting for the disk: what is lost with the power is made again
+
+
+def load_note(path: Path, channels: int, frames: int) -> NDArray[np.float32] | None:
+    """Open the sound of a note as a memory map, shape (channels, frames); None where it is not there or damaged."""
+    try:
+        samples = wav_memmap(path)
+    except AudioFileError:
+        return None
+    if samples.shape != (frames, channels):
+        return None
+    mark_used(path)
+    return samples.T
+
+
+def tones_path(folder: Path) -> Path:
+    """Return where it is kept what the notes of a stem sound like."""
+    return folder / "tones.npz"
+
+
+def save_tones(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Keep what was learned of a stem.
+
+    Raises
+    ------
+    OutputError
+    """
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = part_path(path)
+        with open(temporary, "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        os.replace(temporary, path)
+
+
+def load_tones(path: Path) -> dict[str, NDArray[Any]]:
+    """Read what was kept; nothing where it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return {}

@@ -1,0 +1,185 @@
+"""Where the sounds of single notes are kept: for every note its stem, its stretch of the recording, and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoresep.files.cache import combined_key
+from scoresep.files.note_files import load_note, load_tones, note_path, notes_folder, save_note, save_tones, tones_path
+from scoresep.files.stem_files import StemSource
+from scoresep.model.alignment import SoundingNotes, sounding_notes, sounding_rows
+from scoresep.model.note_edits import NoteEdit, NoteKey, NoteNames, note_reach
+from scoresep.model.project import Project, Stem
+from scoresep.playback.mixing import TrackKey
+from scoresep.progress import Progress
+
+LEARNING_SHARE = 0.4  # of the time for one stem
+
+
+@dataclass(frozen=True)
+class NotePlace:
+    """Where the sound of one note is kept.
+
+    Attributes
+    ----------
+    part_index : int
+        The part that owns the stem.
+    index : int
+        Which of the stem's notes it is.
+    path : Path
+    start_frame, stop_frame : int
+        Of the recording.
+    """
+
+    part_index: int
+    index: int
+    path: Path
+    start_frame: int
+    stop_frame: int
+
+
+@dataclass(frozen=True, eq=False)
+class NoteWork:
+    """Sounds of notes of one stem that are to be made; can be sent to a worker.
+
+    Attributes
+    ----------
+    stem_path : str
+    folder : Path
+        Where they are kept, under a content key of the stem and its notes.
+    notes : SoundingNotes
+        All notes of the stem.
+    wanted : tuple of int
+    """
+
+    stem_path: str
+    folder: Path
+    notes: SoundingNotes
+    wanted: tuple[int, ...]
+
+
+class NotePlaces:
+    """The notes of a project that have a sound of their own.
+
+    Parameters
+    ----------
+    project : Project
+        Without stems or an alignment, no note has one.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._works: dict[int, NoteWork] = {}
+        self._place_of_row: dict[int, tuple[int, int]] = {}
+        self._opened: dict[Path, NDArray[np.float32]] = {}
+        self.names = NoteNames(project.unfolded) if project.unfolded is not None else None
+        self._recording = project.recording
+        stem_set, unfolded, alignment = project.stem_set, project.unfolded, project.alignment
+        if project.recording is None or stem_set is None or unfolded is None or alignment is None:
+            return
+        owners = project.stem_owners
+        notes = sounding_notes(unfolded, alignment, project.stem_of_part, (None,) * len(owners))
+        rows, stem_of_row = sounding_rows(unfolded, alignment, project.stem_of_part)
+        made = f"{stem_set.input_key} {stem_set.engine} {stem_set.device}"
+        for stem in stem_set.stems:
+            path = Path(stem_set.folder) / stem.file
+            if stem.part_index is None or stem.part_index not in owners or not path.is_file():
+                continue
+            mine = np.flatnonzero(stem_of_row == owners.index(stem.part_index))
+            own = _some(notes, mine)
+            self._works[stem.part_index] = NoteWork(str(path), notes_folder(_key(path, stem, made, own)), own, ())
+            for index, row in enumerate(rows[mine].tolist()):
+                self._place_of_row[row] = (stem.part_index, index)
+
+    def places_of(self, rows: Iterable[int]) -> tuple[NotePlace, ...]:
+        """Return the places of notes (rows of `UnfoldedScore.notes`); those without a sound are left out."""
+        assert self._recording is not None or not self._place_of_row
+        found = []
+        for row in dict.fromkeys(rows):
+            if row in self._place_of_row and self._recording is not None:
+                part_index, index = self._place_of_row[row]
+                work = self._works[part_index]
+                reach = note_reach(work.notes, index, self._recording.sample_rate, self._recording.frames)
+                found.append(NotePlace(part_index, index, note_path(work.folder, index), *reach))
+        return tuple(found)
+
+    def rows_of(self, keys: Iterable[NoteKey]) -> tuple[int, ...]:
+        """Return the rows of notes by name."""
+        return () if self.names is None else tuple(row for key in keys for row in self.names.rows_of(key))
+
+    def edited(self, note_edits: Sequence[NoteEdit]) -> tuple[tuple[TrackKey, NotePlace, float], ...]:
+        """Return what edits add to which stem: the sounds of notes, and what they are multiplied with."""
+        found: list[tuple[TrackKey, NotePlace, float]] = []
+        for edit in note_edits:
+            for place in self.places_of(self.rows_of((edit.key,))):
+                found.append((place.part_index, place, edit.factor - 1.0))
+                if edit.is_removed:
+                    found.append(("residual", place, 1.0))
+        return tuple(found)
+
+    def sound_of(self, place: NotePlace) -> NDArray[np.float32] | None:
+        """Open the sound of a note, shape (channels, frames); None where it was not made yet."""
+        if place.path not in self._opened:
+            channels = self._recording.channels if self._recording is not None else 1
+            samples = load_note(place.path, channels, place.stop_frame - place.start_frame)
+            if samples is None:
+                return None
+            self._opened[place.path] = samples
+        return self._opened[place.path]
+
+    def missing(self, places: Iterable[NotePlace]) -> tuple[NoteWork, ...]:
+        """Return what is to be made so that these notes can be heard."""
+        wanted: dict[int, set[int]] = {}
+        for place in places:
+            if self.sound_of(place) is None:
+                wanted.setdefault(place.part_index, set()).add(place.index)
+        return tuple(replace(self._works[part], wanted=tuple(sorted(some))) for part, some in wanted.items())
+
+
+def make_note_sounds(works: tuple[NoteWork, ...], progress: Progress) -> None:
+    """Make the sounds of notes and keep them in the cache; runs in a worker.
+
+    Raises
+    ------
+    AudioFileError
+        A stem is missing or damaged.
+    OutputError
+        The cache cannot take them.
+    Cancelled
+        What was made stays.
+    """
+    from scoresep.engines.separation.note_sounds import StemTones, learn_tones, note_sounds  # torch
+
+    for work, part in zip(works, progress.parts(len(works)), strict=True):
+        source = StemSource(work.stem_path)
+        kept = load_tones(tones_path(work.folder))
+        try:
+            tones = StemTones.of(kept)
+        except KeyError:
+            tones = learn_tones(source, work.notes, part.part(0.0, LEARNING_SHARE))
+            save_tones(tones_path(work.folder), tones.arrays())
+        for sound in note_sounds(source, work.notes, work.wanted, tones, part.part(LEARNING_SHARE, 1.0)):
+            save_note(note_path(work.folder, sound.index), sound.samples, source.sample_rate)
+
+
+def _some(notes: SoundingNotes, indices: NDArray[np.int64]) -> SoundingNotes:
+    return SoundingNotes(
+        np.zeros(len(indices), np.int32),
+        notes.pitch_midi[indices],
+        notes.onset_frame[indices],
+        notes.offset_frame[indices],
+        notes.confidence[indices],
+        1,
+        (None,),
+    )
+
+
+def _key(path: Path, stem: Stem, made: str, notes: SoundingNotes) -> str:
+    state = path.stat()
+    columns = (notes.pitch_midi, notes.onset_frame, notes.offset_frame)
+    told = f"{made} {stem.part_index} {state.st_size} {state.st_mtime_ns}"
+    return combined_key(told, *(np.ascontiguousarray(column).tobytes() for column in columns))
