@@ -226,7 +226,7 @@ class ExportDialog(OpenDialog):
     def choices(self) -> ExportChoices:
         """What is chosen now."""
         folder, key = self.folder.text().strip(), str(self.format.currentData())
-        if self.alignment.isChecked():
+        if key in ALIGNMENT_FORMATS:
             return ExportChoices(folder, container=ALIGNMENT_FORMATS[key][1], template=self.template.text())
         recording = self._project.recording
         start, end = 0, recording.frames if recording is not None else 0
