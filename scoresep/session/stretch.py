@@ -100,7 +100,9 @@ def realigned(source: SampleSource, request: StretchRequest, progress: Progress)
     hand = time_map.is_by_hand & (time_map.quarter > start + SAME_QUARTER) & (time_map.quarter < end - SAME_QUARTER)
     points = [(start, first), *zip(time_map.quarter[hand].tolist(), time_map.frame[hand].tolist(), strict=True)]
     fixed = tuple((q, f - cut_at) for q, f in (*points, (end, last)))
-    options = AlignmentOptions(fixed_points=fixed, finds_transposition=False)
+    options = AlignmentOptions(
+        fixed, finds_transposition=False, finds_departures=False, tuning_cents=present.tuning_cents
+    )
     return _joined(request, rows, _moved(align_engine(cut, part, options, progress), cut_at))
 
 

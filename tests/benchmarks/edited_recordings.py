@@ -105,7 +105,7 @@ def edited(
     level = float(np.sqrt((original.samples**2).mean()))
     parts: list[NDArray[np.float32]] = []
     onsets: list[list[float]] = [[] for _ in original.notes]
-    extra_s, at, heard_to_s = [], 0, 0.0
+    extra_s, at = [], 0
     for piece in pieces:
         if isinstance(piece, Music):
             first, last = round(piece.start_s * original.rate), round(piece.end_s * original.rate)

@@ -28,6 +28,8 @@ from scoresep.progress import Progress
 ADVANCE_COST_S = (0.03, 0.0, 0.02, 0.06, 0.10)
 # Cost of starting or ending inside the score, in seconds of a certain match; less where bars may be left out anyway.
 INNER_END_COST_S, INNER_END_COST_LEAVING_S = 2.0, 1.0
+# But no more than this for each second of the recording: who hears little cannot tell much.
+INNER_END_COST = 0.1
 # The same where ways of unfolding the score are compared.
 LEFT_OUT_COST_S = 3.0
 # Cost of leaving the score inside for a while, and of coming back further on: at the beginning of a bar, elsewhere.
@@ -37,8 +39,14 @@ JUMP_INTO_BAR_COST_S, JUMP_COST_S = 0.4, 0.8
 BACK_COST_S = 0.8
 # Paces that are tried: nominal seconds of the score in a second of the recording.
 PACES = (0.5, 0.7, 1.0, 1.4, 2.0)
+# How much better another pace than the marked one must be.
+PACE_MARGIN, PACE_MARGIN_S = 0.05, 0.2
+# Keys that are tried at least: how much worse they fit tells how surely score and recording belong together.
+OTHER_KEYS = 6
 # Runs closer together than this, in score and recording, are one.
 SHORT_GAP_S = 0.5
+# A passage is played again where it fits at least this share as well as the rest does, for so long.
+AS_GOOD, LEAST_AGAIN_S = 0.6, 1.5
 MOST_CELLS = 40_000_000
 MOST_CELLS_TRANSPOSING = 1_000_000
 
@@ -80,11 +88,14 @@ class CoarsePath:
     fit : float
         How much better the recording fits than at any other place of the score, averaged over the path: about 0.2 where
         they belong together, about 0 where they do not.
+    length_s : float
+        For how long the score is heard, `again` included.
     """
 
     runs: tuple[CoarseRun, ...]
     again: tuple[CoarseRun, ...]
     fit: float
+    length_s: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,29 +108,36 @@ class Key:
         How far it sounds above the score.
     pace : float
         Nominal seconds of the score in a second of the recording, roughly.
+    lead_s : float
+        How much better the recording fits in this key than in any other, in seconds of a certain match.
     """
 
     semitones: int
-    pace: float
+    pace: float = 1.0
+    lead_s: float = 0.0
 
 
 def find_key(search: Search, highest: int) -> Key:
     """Find by how many semitones, up to `highest`, a recording sounds above the score, and how fast it is roughly."""
-    shifts = np.arange(-highest, highest + 1)
-    semitones, pace = 0, 1.0
-    for _ in range(2):
+    reach = max(highest, OTHER_KEYS)
+    shifts = np.arange(-reach, reach + 1)
+    dear = 1e-3 * np.abs(shifts) + np.where(np.abs(shifts) > highest, np.inf, 0.0)
+    pace = 1.0
+    while True:
         values = np.array([_rough_value(search, int(k), pace) for k in shifts])
-        semitones = int(shifts[np.argmax(values - 1e-3 * np.abs(shifts))])
-        at_paces = [_rough_value(search, semitones, p) for p in PACES]
-        best = int(np.argmax(at_paces))
-        if at_paces[best] < values.max() * 1.05 or PACES[best] == pace:
-            break
-        pace = PACES[best]
-    return Key(semitones, pace)
+        best = int(np.argmax(values - dear))
+        key = Key(int(shifts[best]), pace, float(values[best] - np.delete(values, best).max()))
+        if pace != 1.0:
+            return key
+        at_paces = [values[best] if p == pace else _rough_value(search, key.semitones, p) for p in PACES]
+        pace = PACES[int(np.argmax(at_paces))]
+        if pace == 1.0 or max(at_paces) - values[best] < PACE_MARGIN_S + PACE_MARGIN * abs(values[best]):
+            return key
 
 
 def _rough_value(search: Search, semitones: int, pace: float) -> float:
-    return _value(coarse_grid(search, semitones, (), MOST_CELLS_TRANSPOSING, pace), INNER_END_COST_S)
+    grid = coarse_grid(search, semitones, (), MOST_CELLS_TRANSPOSING, pace)
+    return _value(grid, _inner_end_cost_s(grid, INNER_END_COST_S))
 
 
 def find_coarse_path(
@@ -141,11 +159,15 @@ def find_coarse_path(
     leaves_score : bool
         Whether the recording may hold something else in between, or leave bars out.
     """
-    grid = coarse_grid(search, key.semitones, fixed_points_s, MOST_CELLS, key.pace)
-    if leaves_score:
-        grid = grid.with_strange()
-    jump_cost = _jump_costs(search, grid) if leaves_score else None
-    return _as_path(grid, *_walk_back(_walk(grid, jump_cost, progress)))
+    # Where bars are left out, a way that hurries may have seemed faster than the marked tempo.
+    paces = [key.pace] if key.pace == 1.0 or not leaves_score else [key.pace, 1.0]
+    walks: list[tuple[Grid, _Walk]] = []
+    for pace, part in zip(paces, progress.parts(len(paces)), strict=True):
+        grid = coarse_grid(search, key.semitones, fixed_points_s, MOST_CELLS, pace)
+        grid = grid.with_strange() if leaves_score else grid
+        walks.append((grid, _walk(grid, _jump_costs(search, grid) if leaves_score else None, part)))
+    grid, walk = max(walks, key=lambda found: found[1].value)
+    return _as_path(grid, *_walk_back(walk))
 
 
 def path_value(search: Search, semitones: int, pace: float, usual: NDArray[np.float32], factor: int) -> float:
@@ -193,6 +215,10 @@ def _jump_costs(search: Search, grid: Grid) -> NDArray[np.float32]:
     return cost
 
 
+def _inner_end_cost_s(grid: Grid, most_s: float) -> float:
+    return min(most_s, INNER_END_COST * len(grid.heard) * grid.frame_s)
+
+
 def _ends(cells: int, inner_end_cost_s: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Cost of starting and of ending at every cell."""
     start = np.full(cells, -inner_end_cost_s, np.float32)
@@ -206,6 +232,7 @@ class _Walk:
     """How every place is reached best, and where the best path ends."""
 
     backward: NDArray[np.uint8]  # (frames, cells)
+    value: float
     frame: int
     cell: int
 
@@ -214,7 +241,8 @@ def _walk(grid: Grid, jump_cost: NDArray[np.float32] | None, progress: Progress)
     """Walk through all frames; without `jump_cost` the score is never left in between."""
     frames, cells = len(grid.heard), len(grid.expected)
     backward = np.empty((frames, cells), np.uint8)
-    start_cost, end_cost = _ends(cells, INNER_END_COST_S if jump_cost is None else INNER_END_COST_LEAVING_S)
+    most_s = INNER_END_COST_S if jump_cost is None else INNER_END_COST_LEAVING_S
+    start_cost, end_cost = _ends(cells, _inner_end_cost_s(grid, most_s))
     unexplained, pinned = grid.unexplained(), grid.pinned()
     outside = np.concatenate([[0.0], np.cumsum(unexplained)])
     value, left = np.full(cells, -1e9, np.float32), np.full(cells, -1e9, np.float32)
@@ -233,7 +261,7 @@ def _walk(grid: Grid, jump_cost: NDArray[np.float32] | None, progress: Progress)
             total = float(value[at] + end_cost[at]) + outside[-1] - outside[frame + 1]
             if total > best:
                 best, best_frame, best_cell = total, frame, at
-    return _Walk(backward, best_frame, best_cell)
+    return _Walk(backward, best, best_frame, best_cell)
 
 
 def _step(value: NDArray[np.float32], fresh: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -266,7 +294,7 @@ def _step_outside(
     came += leaves * np.uint8(_LEAVES)
     came += (gate == up_to) * np.uint8(_HIGHEST_UP_TO)
     came += (gate == onward) * np.uint8(_HIGHEST_FROM)
-    return gate
+    return np.asarray(gate, np.float32)
 
 
 def _take_better(best: NDArray[np.float32], came: NDArray[np.uint8], other: NDArray[np.float32], how: int) -> None:
@@ -309,20 +337,24 @@ def _where_left(backward: NDArray[np.uint8], frame: int, cell: int, how: int) ->
 
 def _as_path(grid: Grid, frames: list[NDArray[np.int64]], cells: list[NDArray[np.int64]]) -> CoarsePath:
     frames, cells = _without_short_gaps(grid, frames, cells)
-    fit = _fit(grid, frames, cells)
-    kept, again = rising_takes([Take(f, c, grid.evidence_at(f, c)) for f, c in zip(frames, cells, strict=True)])
+    fit, length_s = _fit(grid, frames, cells), sum(map(len, frames)) * grid.frame_s
+    kept, others = rising_takes([Take(f, c, grid.evidence_at(f, c)) for f, c in zip(frames, cells, strict=True)])
+    # What is heard beside the score may fit it somewhere by chance, but not nearly as well as the score itself.
+    usual = sum(t.evidence.sum() for t in kept) / sum(len(t.frames) for t in kept)
+    again = [t for t in others if t.evidence.mean() > AS_GOOD * usual and len(t.frames) * grid.frame_s > LEAST_AGAIN_S]
     near_end, last = max(2, round(1.0 / grid.frame_s)), len(grid.expected) - 1
     runs = []
     for k, take in enumerate(kept):
         starts_inside = bool(k > 0 or take.cells[0] > near_end)
         ends_inside = bool(k < len(kept) - 1 or take.cells[-1] < last - near_end)
         runs.append(_run(grid, take, starts_inside, ends_inside))
-    return CoarsePath(tuple(runs), tuple(_run(grid, take, True, True) for take in again), fit)
+    return CoarsePath(tuple(runs), tuple(_run(grid, take, True, True) for take in again), fit, length_s)
 
 
 def _run(grid: Grid, take: Take, starts_inside: bool, ends_inside: bool) -> CoarseRun:
-    middle = (grid.cell_quarter[:-1] + grid.cell_quarter[1:]) / 2
-    return CoarseRun((take.frames + 0.5) * grid.frame_s, middle[take.cells], starts_inside, ends_inside)
+    middle = np.asarray((grid.cell_quarter[:-1] + grid.cell_quarter[1:]) / 2, np.float64)
+    time_s = np.asarray((take.frames + 0.5) * grid.frame_s, np.float64)
+    return CoarseRun(time_s, middle[take.cells], starts_inside, ends_inside)
 
 
 def _without_short_gaps(

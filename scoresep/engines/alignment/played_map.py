@@ -55,16 +55,16 @@ def run_frames(task: Task, played: Played, rate: int) -> tuple[RunFrames, ...]:
 
 def played_time_map(task: Task, runs: tuple[RunFrames, ...], rate: int) -> TimeMap:
     """Join events, the ends of the runs and the points by hand."""
-    quarter, frame = [], []
+    quarter, frame = list[NDArray[np.float64]](), list[NDArray[np.int64]]()
     for k, run in enumerate(runs):
         end = run.end_quarter
         if k + 1 < len(runs) and runs[k + 1].quarter[0] - end < GAP_QUARTER:
             end -= min(GAP_QUARTER, (end - float(run.quarter[-1])) / 2)
-        quarter += [run.quarter, [end]]
-        frame += [run.frame, [run.end_frame]]
+        quarter.append(np.append(run.quarter, end))
+        frame.append(np.append(run.frame, run.end_frame))
     hand_quarter = np.array([q for q, _ in task.fixed_s])
     hand_frame = np.array([second_to_frame(s, rate) for _, s in task.fixed_s], np.int64)
-    counted = sum(map(len, quarter))
+    counted = sum(len(q) for q in quarter)
     return rising_time_map(
         np.concatenate([*quarter, hand_quarter]),
         np.concatenate([*frame, hand_frame]),

@@ -52,21 +52,19 @@ def rising_takes(takes: list[Take]) -> tuple[list[Take], list[Take]]:
             cut_after = int(np.searchsorted(take.cells, before.cells[-1], side="right"))
             if cut_before > begins:
                 lost = float(before.evidence[cut_before:].sum())
-                later = LATER_S if cut_before < len(before.cells) else 0.0
-                choices.append((best[j][0] - lost + later + float(take.evidence.sum()), j, cut_before, 0))
+                choices.append((best[j][0] - lost + float(take.evidence.sum()), j, cut_before, 0))
             if cut_after < len(take.cells):
                 value = best[j][0] + float(take.evidence[cut_after:].sum())
+                value -= LATER_S if cut_after else 0.0
                 choices.append((value, j, len(before.cells), cut_after))
         best.append(max(choices))
     kept: list[Take] = []
-    others: list[Take] = []
-    k, stop = int(np.argmax([b[0] for b in best])), -1
-    last = k
-    others += takes[k + 1 :]
-    while k >= 0:
-        _, before, cut_before, start = best[k]
-        stop = len(takes[k].cells) if k == last else stop
-        kept.append(takes[k].part(start, stop))
-        others += [takes[k].part(0, start), takes[k].part(stop, len(takes[k].cells)), *takes[before + 1 : k]]
-        k, stop = before, cut_before
+    last = int(np.argmax([b[0] for b in best]))
+    others = takes[last + 1 :]
+    at, stop = last, len(takes[last].cells)
+    while at >= 0:
+        _, previous, cut_before, start = best[at]
+        kept.append(takes[at].part(start, stop))
+        others += [takes[at].part(0, start), takes[at].part(stop, len(takes[at].cells)), *takes[previous + 1 : at]]
+        at, stop = previous, cut_before
     return kept[::-1], sorted((t for t in others if len(t.frames)), key=lambda t: int(t.frames[0]))
