@@ -132,17 +132,16 @@ def _paint_in_spectrogram(ctx: PaintContext, state: OverlayState) -> None:
     layout, quarter = state.layout, state.points.selected_quarter
     if placed is None or layout is None or not isinstance(placed.lane, SpectrogramItem):
         return
-    places = []
+    selected = np.zeros(0, np.int64)
     if quarter is not None and layout.is_aligned:
         at = layout.unfolded.notes.onset_quarter[layout.row]
-        places = np.flatnonzero(np.abs(at - quarter) <= SAME_QUARTER).tolist()
-    if state.touched is not None and state.touched[1].place is not None:
-        places.append(state.touched[1].place)
+        selected = np.flatnonzero(np.abs(at - quarter) <= SAME_QUARTER)
+    touched = state.touched[1].place if state.touched is not None else None
     top, bottom = placed.top + state.lanes_offset, placed.top + state.lanes_offset + placed.height
     ctx.painter.save()
     lanes = QRectF(ctx.left, state.ruler_height, state.width, max(bottom - state.ruler_height, 0.0))
     ctx.painter.setClipRect(lanes, Qt.ClipOperation.IntersectClip)
-    placed.lane.paint_touched(ctx, top, placed.height, places)
+    placed.lane.paint_touched(ctx, top, placed.height, selected, touched)
     ctx.painter.restore()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor
 
@@ -98,13 +99,15 @@ class SpectrogramItem(Lane):
         if look.with_notes:
             paint_notes(ctx, self.content, room)
 
-    def paint_touched(self, ctx: PaintContext, top: float, height: float, places: list[int]) -> None:
-        """Paint over everything the notes that are looked at, and their overtones."""
-        if not self.content.spectrogram.look.with_notes or not places:
+    def paint_touched(
+        self, ctx: PaintContext, top: float, height: float, selected: NDArray[np.int64], touched: int | None
+    ) -> None:
+        """Paint over everything the notes that are selected, and the one under the pointer with its overtones."""
+        if not self.content.spectrogram.look.with_notes or (touched is None and not len(selected)):
             return
         ctx.painter.save()
         ctx.painter.setClipRect(QRectF(ctx.left, top, ctx.clip_right, height), Qt.ClipOperation.IntersectClip)
-        paint_strong(ctx, self.content, np.array(places, np.int64), self.room(top, height))
+        paint_strong(ctx, self.content, selected, touched, self.room(top, height))
         ctx.painter.restore()
 
     def notice(self, frames_per_column: float) -> str:

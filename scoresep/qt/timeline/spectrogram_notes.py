@@ -109,11 +109,11 @@ def _paint_frames(ctx: PaintContext, rects: list[QRectF], color: QColor, is_sure
     hair, painter = width * ctx.hair, ctx.painter
     rim = translucent(ctx.theme.ground, RIM_OPACITY)
     dash = [] if is_sure else [3.0, 2.0]
-    half = hair / 2
+    half, outer = hair / 2, ctx.hair / 2
     frames = [r.adjusted(half, half, -half, -half) for r in rects]
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(rim, hair + 2 * ctx.hair))
-    painter.drawRects(frames)
+    painter.setPen(QPen(rim, ctx.hair))
+    painter.drawRects([r.adjusted(-outer, -outer, outer, outer) for r in rects])
     pen = QPen(color, hair)
     if dash:
         pen.setDashPattern(dash)
@@ -197,13 +197,17 @@ def _paint_number(ctx: PaintContext, number: int, x: float, y: float) -> None:
     ctx.text(rect, str(number), ctx.theme.text, Qt.AlignmentFlag.AlignHCenter)
 
 
-def paint_strong(ctx: PaintContext, content: TimelineContent, places: NDArray[np.int64], room: PitchRoom) -> None:
-    """Paint some notes that are touched or selected, with their overtones."""
+def paint_strong(
+    ctx: PaintContext, content: TimelineContent, places: NDArray[np.int64], touched: int | None, room: PitchRoom
+) -> None:
+    """Paint notes that are selected, and the one that is touched with its overtones."""
     layout = content.layout
     if layout is None:
         return
+    if touched is not None:
+        paint_overtones(ctx, content, np.array([touched]), room, is_strong=True)
+        places = np.union1d(places, [touched]).astype(np.int64)
     places = _pitched(layout, places)
-    paint_overtones(ctx, content, places, room, is_strong=True)
     for place, rect in zip(places.tolist(), note_rects(ctx, layout, places, room), strict=True):
         color = part_color(ctx, content, int(layout.part_index[place]))
         _paint_frames(ctx, [rect.adjusted(-1, -1, 1, 1)], color, is_sure=True, width=2.0)

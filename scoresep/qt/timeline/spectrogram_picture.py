@@ -193,12 +193,13 @@ class SpectrogramPicture:
         weights = self._row_weights(rows, pitches)
         levels = _resampled(weights, shown.spectrogram.levels(first, frames_per_column, TILE_COLUMNS))
         if shown.ground is None:
-            pixels = color_map(self.look.colors, ground)[_scaled(levels, limits)]
+            pixels = np.take(color_map(self.look.colors, ground), _scaled(levels, limits))
         else:
             below = _resampled(weights, shown.ground.levels(first, frames_per_column, TILE_COLUMNS))
             share = np.clip((levels - below) * (STEP_DB * SHARES / SHARE_RANGE_DB) + SHARES, 0, SHARES)
             # a stem may be louder than the recording where others take away from it
-            pixels = share_map(shown.color, ground)[share.astype(np.uint8), _scaled(np.maximum(below, levels), limits)]
+            place = share.astype(np.uint16) << 8 | _scaled(np.maximum(below, levels), limits)
+            pixels = np.take(share_map(shown.color, ground).ravel(), place)
         pixels[:, ~known] = 0
         self._tiles[key] = pixels
         self._tile_bytes += pixels.nbytes
