@@ -1,0 +1,200 @@
+"""What the `source-filter` engine has found out of a recording, and the stems that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scoresep.engines.separation.devices import is_out_of_memory
+from scoresep.engines.separation.grid import OverlapAdd, make_grid, read_spectra
+from scoresep.engines.separation.protocol import Arrays, SeparationReport
+from scoresep.engines.separation.source_filter.cells import View, blocks_of, cells_of
+from scoresep.engines.separation.source_filter.fitting import Fit, Sounds
+from scoresep.engines.separation.source_filter.masks import divided, stem_powers
+from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
+from scoresep.engines.separation.source_filter.tracks import Tracks
+from scoresep.engines.separation.spatial import Covariances
+from scoresep.engines.separation.workplace import Workplace
+from scoresep.model.alignment import SoundingNotes
+from scoresep.model.audio import SampleSource
+from scoresep.progress import Progress
+
+STEM_WINDOWS = 128  # at most in a block: bounds memory, and the time until cancelling is heard
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found.
+
+    Attributes
+    ----------
+    tracks : Tracks
+    sounds : ndarray [shape=(notes, partials)], float16
+        Loudness of the partials of every note that was followed; adds up to 1.
+    window_s : float
+        Length of the windows of the masks.
+    covariances : Covariances or None
+        Where the stems stand in stereo.
+    """
+
+    tracks: Tracks
+    sounds: NDArray[np.float16]
+    window_s: float
+    covariances: Covariances | None
+
+    def arrays(self, source: SampleSource, settings: SourceFilterSettings) -> dict[str, NDArray[Any]]:
+        """Return everything as arrays, and for what they hold."""
+        planes = _planes(self.covariances)
+        return {
+            "holds_for": np.array(_holds_for(source, settings)),
+            "sounds": self.sounds,
+            "window_s": np.array(self.window_s),
+            "covariances": planes,
+            **vars(self.tracks),
+        }
+
+
+def findings_of(
+    known: Arrays | None, source: SampleSource, stem_count: int, settings: SourceFilterSettings
+) -> Findings | None:
+    """Return what was kept, or None where it is of something else or damaged."""
+    if known is None or str(known.get("holds_for")) != _holds_for(source, settings):
+        return None
+    try:
+        tracks = Tracks(*(np.asarray(known[name]) for name in Tracks.__dataclass_fields__))
+        sounds, planes = np.asarray(known["sounds"]), np.asarray(known["covariances"])
+        window_s = float(known["window_s"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    grid = make_grid(source.frames, source.sample_rate, window_s)
+    expected = (4, stem_count + 1, grid.bins) if source.channels == 2 and stem_count else (0, 0, 0)
+    notes = len(tracks.note_keys)
+    fits = len(sounds) == notes and len(tracks.start) == notes + 1 and len(tracks.cents) == tracks.start[-1]
+    if not fits or planes.shape != expected:
+        return None
+    where = Covariances(*torch.from_numpy(planes)) if planes.size else None
+    return Findings(tracks, sounds, window_s, where)
+
+
+class SourceFilterLearned:
+    """Gives the stems of any stretch; see `protocol.Learned`.
+
+    Parameters
+    ----------
+    engine : str
+    findings : Findings
+    source : SampleSource
+        The recording that was learned.
+    settings : SourceFilterSettings
+    place : Workplace
+    """
+
+    def __init__(
+        self, engine: str, findings: Findings, source: SampleSource, settings: SourceFilterSettings, place: Workplace
+    ) -> None:
+        self._engine, self._findings, self._settings, self._place = engine, findings, settings, place
+        self._own = make_grid(source.frames, source.sample_rate, settings.track_window_s)
+        self._grid = make_grid(source.frames, source.sample_rate, findings.window_s)
+        self._arrays = findings.arrays(source, settings)
+        self._ready: tuple[SoundingNotes, torch.device, NDArray[np.int64], Sounds] | None = None
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return tracks, sounds and places."""
+        return self._arrays
+
+    def report(self) -> SeparationReport:
+        """Say what did the work."""
+        return SeparationReport(self._engine, self._place.device.type, tuple(self._place.warnings))
+
+    def stems(
+        self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
+    ) -> NDArray[np.float32]:
+        """Separate a stretch; see `protocol.Learned`."""
+        view = View(notes, self._grid, self._settings)
+        result = np.empty((notes.stem_count, source.channels, stop_frame - start_frame), np.float32)
+        with torch.inference_mode():
+            adder = OverlapAdd(
+                self._grid, notes.stem_count, source.channels, self._place.device, start_frame, stop_frame
+            )
+            first, written = adder.first, 0
+            while first < adder.last:
+                progress.update((first - adder.first) / (adder.last - adder.first), "Making the stems")
+                most = min(self._place.block_windows, STEM_WINDOWS)
+                last = blocks_of(view, first, adder.last, most)[0][1]
+                try:
+                    samples = adder.add(self._spectra(source, view, first, last, progress))
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    self._place.retreat(error)
+                    adder.move_to(self._place.device)
+                    continue
+                result[:, :, written : written + samples.shape[2]] = samples
+                first, written = last, written + samples.shape[2]
+        return result
+
+    def _spectra(self, source: SampleSource, view: View, first: int, last: int, progress: Progress) -> Tensor:
+        """Return the spectra of all stems in the windows [first, last), shape (stems, channels, windows, bins)."""
+        notes, grid, settings, device = view.notes, view.grid, view.settings, self._place.device
+        rows, sounds = self._ready_for(notes)
+        spectra = read_spectra(source, grid, first, last, device)
+        # a window more on either side, so that glides are the same wherever the block begins
+        wide = cells_of(view, max(first - 1, 0), min(last + 1, grid.windows))
+        cents = self._findings.tracks.cents_at(notes, rows, wide, self._own, grid)
+        cells, keep = wide.within(first, last)
+        fit = Fit(magnitude_of(spectra), cells, first, view, sounds)
+        fit.set_pitch(cents[keep], wide.glides(cents)[keep], self._findings.sounds.shape[1])
+        fit.improve(settings.gain_rounds, progress.check)
+        unpitched = unpitched_of(view, first, last, device)
+        powers = stem_powers(fit, notes.stem_count, unpitched, progress.check)
+        where = self._findings.covariances
+        return divided(powers, spectra, where.to(device) if where is not None else None, progress.check)
+
+    def _ready_for(self, notes: SoundingNotes) -> tuple[NDArray[np.int64], Sounds]:
+        device = self._place.device
+        if self._ready is None or self._ready[0] is not notes or self._ready[1] != device:
+            rows = self._findings.tracks.nearest_rows(notes)
+            sounds = Sounds(notes, self._findings.sounds.shape[1], self._settings, device)
+            is_known = torch.from_numpy(np.flatnonzero(rows >= 0)).to(device)
+            kept = self._findings.sounds[rows[rows >= 0]].astype(np.float32)
+            sounds.of_note[is_known] = torch.from_numpy(kept).to(device)
+            self._ready = notes, device, rows, sounds
+        return self._ready[2], self._ready[3]
+
+
+def magnitude_of(spectra: Tensor) -> Tensor:
+    """Return the magnitude over all channels, shape (windows, bins)."""
+    return (spectra.abs() ** 2).mean(0).sqrt()
+
+
+def unpitched_of(view: View, first: int, last: int, device: torch.device) -> Tensor:
+    """Return how near stems are to notes without a pitch in the windows [first, last), shape (stems, windows)."""
+    notes, grid, settings = view.notes, view.grid, view.settings
+    result = np.zeros((notes.stem_count, last - first), np.float32)
+    per_s = grid.sample_rate / grid.hop_frames
+    at = np.arange(first, last)
+    for note in np.flatnonzero(np.isnan(notes.pitch_midi)).tolist():
+        onset = float(grid.window_at(notes.onset_frame[note : note + 1])[0])
+        offset = float(grid.window_at(notes.offset_frame[note : note + 1])[0])
+        before = (onset - at) / (settings.early_s * per_s + 1.0)
+        after = (at - offset) / (settings.ring_s * per_s + 1.0)
+        nearness = 1.0 - np.clip(np.maximum(before, after), 0.0, 1.0)
+        row = result[notes.stem_index[note]]
+        np.maximum(row, nearness, out=row, casting="same_kind")
+    return torch.from_numpy(result).to(device)
+
+
+def _planes(where: Covariances | None) -> NDArray[np.float32]:
+    if where is None:
+        return np.zeros((0, 0, 0), np.float32)
+    planes = where.left, where.right, where.cross_real, where.cross_imag
+    return np.stack([plane.cpu().numpy() for plane in planes])
+
+
+def _holds_for(source: SampleSource, settings: SourceFilterSettings) -> str:
+    return f"{source.frames} {source.channels} {source.sample_rate} {settings}"

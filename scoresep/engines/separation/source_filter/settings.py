@@ -1,0 +1,88 @@
+"""What the `source-filter` engine may be told, and what each budget means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from scoresep.engines.separation.protocol import BUDGETS
+from scoresep.errors import UsageError
+
+
+@dataclass(frozen=True)
+class SourceFilterSettings:
+    """How pitch is followed, and how sounds are learned and used.
+
+    Attributes
+    ----------
+    track_window_s : float
+        Length of the windows in which pitch is followed: short enough for vibrato.
+    window_s, still_window_s : float
+        Length of the windows of the masks for pitches that move and for pitches that stand still.
+    still_cents_per_s : float
+        Below this median speed, pitches count as standing still.
+    reach_cents, step_cents : int
+        How far from the score's pitch, and how finely, pitch is sought.
+    track_rounds : int
+        How often pitches are sought again with the other parts' sounds taken into account.
+    partials : int
+    track_partials : int
+        Partials of a note; those that are used for finding its pitch.
+    top_hz : float
+        Highest partial.
+    part_rounds, note_rounds, gain_rounds : int
+        Rounds of learning one sound for all notes of a pitch, of letting notes differ, and of finding loudnesses.
+    early_s, ring_s : float
+        How long before its onset and after its end a note may sound.
+    far_cost : float
+        What sounding at the limit of that costs a note, as a share of its loudness.
+    floor : float
+        Share of the local energy that no note has to explain: noise, reverberation.
+    sharing : float
+        How many windows of mean loudness the opinion of neighbouring pitches of the part counts for.
+    neighbour_semitones : float
+        How near pitches are neighbours.
+    mask_exponent : float
+        Power of the magnitudes in the masks; 2 is Wiener's.
+    block_cells : int
+        Notes times windows that are worked on together.
+    """
+
+    track_window_s: float = 0.093
+    window_s: float = 0.12
+    still_window_s: float = 0.22
+    still_cents_per_s: float = 150.0
+    reach_cents: int = 100
+    step_cents: int = 10
+    track_rounds: int = 3
+    partials: int = 60
+    track_partials: int = 24
+    top_hz: float = 12_000.0
+    part_rounds: int = 20
+    note_rounds: int = 30
+    gain_rounds: int = 20
+    early_s: float = 0.08
+    ring_s: float = 0.35
+    far_cost: float = 1.0
+    floor: float = 0.1
+    sharing: float = 1.0
+    neighbour_semitones: float = 1.5
+    mask_exponent: float = 1.6
+    block_cells: int = 8_000
+
+
+def settings_for(budget: str) -> SourceFilterSettings:
+    """Return the settings of a budget.
+
+    Raises
+    ------
+    UsageError
+        If there is no budget of that name.
+    """
+    if budget not in BUDGETS:
+        raise UsageError(f"There is no budget {budget!r}; choose one of {', '.join(BUDGETS)}.")
+    settings = SourceFilterSettings()
+    if budget == "preview":
+        return replace(settings, track_rounds=1, partials=40, part_rounds=10, note_rounds=10, gain_rounds=10)
+    if budget == "best":
+        return replace(settings, track_rounds=5, partials=90, part_rounds=30, note_rounds=40, gain_rounds=40)
+    return settings

@@ -1,0 +1,73 @@
+"""Pitch is found in the mixture: vibrato is followed, a note out of tune is found, and jumps need a reason."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoresep.engines.separation.grid import make_grid, read_spectra
+from scoresep.engines.separation.source_filter.cells import Cells, View, cells_of
+from scoresep.engines.separation.source_filter.fitting import Fit, Sounds
+from scoresep.engines.separation.source_filter.learned import magnitude_of
+from scoresep.engines.separation.source_filter.pitch import SWING_CENTS, best_way, candidates, follow
+from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
+from scoresep.model.audio import ArraySource
+from tests.separation_audio import RATE, notes_of
+
+
+def sung(midi: float, swing_cents: float, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a voice with vibrato of 5.5 Hz and its pitch as a MIDI number at every frame."""
+    time_s = np.arange(int(seconds * RATE)) / RATE
+    pitch = midi + swing_cents / 100 * np.sin(2 * np.pi * 5.5 * time_s)
+    phase = 2 * np.pi * np.cumsum(440 * 2 ** ((pitch - 69) / 12)) / RATE
+    return sum(np.sin(h * phase) / h for h in range(1, 9)), pitch
+
+
+def test_two_voices_are_followed_in_their_mixture_within_a_few_cents() -> None:
+    options = SourceFilterSettings()
+    high, high_pitch = sung(72.3, 50.0, 2.0)
+    low, low_pitch = sung(52.8, 30.0, 2.0)
+    source = ArraySource((0.1 * (high + 0.5 * low)).astype(np.float32)[None], RATE)
+    notes = notes_of([(0, 72.0, 0.0, 2.0), (1, 53.0, 0.0, 2.0)], 2)
+    grid = make_grid(source.frames, RATE, options.track_window_s)
+    view = View(notes, grid, options)
+    cells = cells_of(view, 0, grid.windows)
+    spectra = read_spectra(source, grid, 0, grid.windows, torch.device("cpu"))
+    sounds = Sounds(notes, options.track_partials, options, torch.device("cpu"))
+    cents = follow(Fit(magnitude_of(spectra), cells, 0, view, sounds), lambda: None)
+    frame = grid.centre_frame(0) + cells.window * grid.hop_frames
+    for stem, truth in enumerate((high_pitch, low_pitch)):
+        mine = (cells.note == stem) & (frame > 0.1 * RATE) & (frame < 1.9 * RATE)
+        found = notes.pitch_midi[cells.note[mine]] + cents[mine] / 100
+        error = 100 * np.abs(found - truth[frame[mine]])
+        assert np.median(error) < 4.0
+        assert np.quantile(error, 0.9) < 15.0
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 5))
+def test_the_way_is_the_best_of_all(seed: int, length: int) -> None:
+    tried = np.array([-40.0, -10.0, 0.0, 30.0], np.float32)
+    scores = np.random.default_rng(seed).normal(size=(length, 4)).astype(np.float32)
+    nothing = np.zeros(length, np.int64)
+    cells = Cells(nothing, np.arange(length), np.ones(length, np.float32), nothing, nothing + length)
+    move = np.abs(tried[:, None] - tried) / SWING_CENTS
+    cost = np.minimum(0.5 * move**2, 1.0 + 0.35 * move)
+
+    def worth(way: tuple[int, ...]) -> float:
+        moves = sum(cost[a, b] for a, b in pairwise(way))
+        return float(sum(scores[k, w] for k, w in enumerate(way)) - moves)
+
+    ways = list(np.ndindex(*(4,) * length))
+    found = tuple(best_way(scores, cells, tried).tolist())
+    assert worth(found) >= max(map(worth, ways)) - 1e-4
+
+
+def test_candidates_lie_around_the_score() -> None:
+    tried = candidates(SourceFilterSettings())
+    assert tried[0] == -tried[-1]
+    assert 0.0 in tried
