@@ -258,8 +258,15 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("align", WORK, "&Align", ("Ctrl+Shift+A",), "Find where every note lies in the recording"),
     ActionSpec("accept", WORK, "Acce&pt the new alignment", ("A",), "Take the alignment that is shown beside"),
     ActionSpec("reject", WORK, "Re&ject the new alignment", ("Shift+A",), "Keep the present alignment"),
-    ActionSpec("segment", WORK, "Se&gment again", (), "Find again which parts sound when, from the aligned notes"),
+    ActionSpec("segment", WORK, "Seg&ment again", (), "Find again which parts sound when, from the aligned notes"),
     ActionSpec("separate", WORK, "&Separate…", ("Ctrl+Shift+E",), "Make a stem of every part", starts_group=True),
+    ActionSpec(
+        "separate_again",
+        WORK,
+        "Separate a&gain what changed",
+        ("Ctrl+Alt+E",),
+        "Bring the stems up to date: only what has changed since is made anew, where that is possible",
+    ),
     ActionSpec(
         "aligns_on_open",
         WORK,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from scoresep.qt.message_bar import Offer, Sentence
+from scoresep.qt.method_texts import duration_text
 from scoresep.session.session import DOUBTFUL_CONFIDENCE, Message, Session
 
 Do = Mapping[str, Callable[[], None]]
@@ -86,7 +87,12 @@ def _alignment(session: Session, do: Do, difference: str) -> Sentence | None:
 
 
 def _stems(session: Session, do: Do) -> Sentence | None:
-    if session.project.stem_set is not None and session.has_stale_stems and session.job("separation") is None:
-        text = "The stems were made before the last changes."
+    recording, staleness = session.project.recording, session.staleness
+    if recording is None or not staleness.is_stale or session.job("separation") is not None:
+        return None
+    text = "The stems were made before the last changes."
+    if staleness.changed_frames >= recording.frames:
         return Sentence("hint", text, (Offer("Separate again…", do["separate"]),))
-    return None
+    changed = duration_text(staleness.changed_frames / recording.sample_rate)
+    text += f" Only {changed} of {duration_text(recording.duration_s)} have to be made anew."
+    return Sentence("hint", text, (Offer("Make what changed", do["separate_again"]), Offer("Choose…", do["separate"])))

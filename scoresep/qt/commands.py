@@ -12,16 +12,16 @@ from PySide6.QtWidgets import QMainWindow
 
 import scoresep
 from scoresep.model.path import PathChoices
-from scoresep.model.project import Change, Loop, Project, Recipe
+from scoresep.model.project import Change, Loop, Project
 from scoresep.playback.checking import Check
 from scoresep.qt.actions import make_actions
 from scoresep.qt.bridge import Bridge
+from scoresep.qt.choosing import Choosing
 from scoresep.qt.correcting import Correcting
 from scoresep.qt.dialogs import (
     AboutDialog,
     GoToBarDialog,
     RepeatsDialog,
-    SeparateDialog,
     ShortcutsDialog,
     path_text,
 )
@@ -33,7 +33,6 @@ from scoresep.qt.spectrogram_feed import SpectrogramFeed
 from scoresep.qt.timeline.timeline_view import TimelineView
 from scoresep.session import edits
 from scoresep.session.exporting import ExportChoices
-from scoresep.session.jobs import Worker
 
 # Held longer than this, the key of the original compares for a moment; shorter, it switches.
 HOLD_S = 0.35
@@ -74,8 +73,14 @@ class Commands(QObject):
         self._session = stage.bridge.session
         self._switched_at_s = 0.0
         self._exported_to: dict[str, str] = {}  # folder of the last export by the key of its recording
-        self._correcting = Correcting(stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, self)
-        self.actions = make_actions(stage.window, self._slots() | self._correcting.slots())
+        self._choosing = Choosing(stage.bridge, stage.window)
+        self._correcting = Correcting(
+            stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, self, self._choosing.add_menus
+        )
+        self.actions = make_actions(stage.window, self._slots() | self._correcting.slots() | self._choosing.slots())
+        stage.parts.rule_set.connect(self._choosing.set_rule)
+        stage.parts.rule_removed.connect(self._choosing.remove_rule)
+        stage.parts.stem_line.pressed.connect(self._choosing.ask)
         stage.timeline.editing.selected.connect(self.refresh)
         stage.playing.check_changed.connect(self.refresh)
         stage.spectrogram.changed.connect(self.refresh)
@@ -135,7 +140,6 @@ class Commands(QObject):
             "accept": lambda: attempt(self._session.accept_alignment),
             "reject": lambda: self._edit(edits.reject_alignment),
             "segment": lambda: attempt(self._session.start_segmentation),
-            "separate": self.separate,
             "aligns_on_open": lambda: self._set_settings(aligns_on_open=self.actions["aligns_on_open"].isChecked()),
             "cancel": self._session.cancel,
             "shortcuts": lambda: ShortcutsDialog(window).open(),
@@ -158,7 +162,6 @@ class Commands(QObject):
             "repeats": has_score,
             "align": has_sound and has_score and session.job("alignment") is None,
             "segment": project.alignment is not None,
-            "separate": project.alignment is not None and has_sound and session.job("separation") is None,
             "accept": project.pending_alignment is not None,
             "reject": project.pending_alignment is not None,
             "cancel": bool(session.jobs),
@@ -174,7 +177,7 @@ class Commands(QObject):
         can |= dict.fromkeys(("select_nothing", "zoom_selection"), stage.timeline.selection is not None)
         can |= dict.fromkeys(("mute", "solo", "minus"), bool(stage.playing.keys))
         can |= dict.fromkeys(("next_part", "previous_part", "part_menu", "reset_mixer"), has_score)
-        can |= self._correcting.possible()
+        can |= self._correcting.possible() | self._choosing.possible()
         for name, is_possible in can.items():
             self.actions[name].setEnabled(is_possible)
         for name, verb, text in (("undo", "&Undo", session.undo_text), ("redo", "&Redo", session.redo_text)):
@@ -249,18 +252,6 @@ class Commands(QObject):
         project = self._session.project
         if project.path != before and project.recording is not None and self._session.settings.aligns_on_open:
             self._stage.bridge.attempt(self._session.start_alignment)
-
-    def separate(self) -> None:
-        """Ask how to separate, and do it."""
-        self._session.runner.warm_up([Worker.TORCH])
-        dialog = SeparateDialog(self._session.project.recipe, self._session.settings.device, self._stage.window)
-
-        def go(recipe: Recipe, device: str) -> None:
-            self._set_settings(device=device)
-            self._stage.bridge.attempt(lambda: self._session.start_separation(recipe, device))
-
-        dialog.chosen.connect(go)
-        dialog.open()
 
     def export(self) -> None:
         """Ask what to write and where, and write it."""

@@ -29,12 +29,22 @@ class Correcting(QObject):
     view : TimelineView
     chosen_part : callable
         Returns the index of the chosen part, or something else where none is.
+    parent : QObject
+    add_menus : callable
+        Adds to the menu of a place what else can be chosen there.
     """
 
     def __init__(
-        self, bridge: Bridge, playing: Playing, view: TimelineView, chosen_part: Callable[[], object], parent: QObject
+        self,
+        bridge: Bridge,
+        playing: Playing,
+        view: TimelineView,
+        chosen_part: Callable[[], object],
+        parent: QObject,
+        add_menus: Callable[[QMenu, MenuPlace], None],
     ) -> None:
         super().__init__(parent)
+        self._add_menus = add_menus
         self._chosen_part = chosen_part
         self._bridge = bridge
         self._playing = playing
@@ -141,6 +151,7 @@ class Correcting(QObject):
                 action.triggered.connect(
                     lambda _=False, make=make: self._edit(lambda p: make(p, part_index, place.frame))
                 )
+        self._add_menus(menu, place)
         menu.popup(place.position)
 
     def _set_sounding(self, place: MenuPlace, part_index: int, is_on: bool) -> None:

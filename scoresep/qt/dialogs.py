@@ -9,9 +9,7 @@ from dataclasses import replace
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QKeySequence
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
@@ -21,15 +19,12 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMessageBox,
-    QRadioButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from scoresep.engines.separation import AUTO, ENGINES
 from scoresep.model.path import PathChoices, performance_path, repeat_sites
-from scoresep.model.project import Recipe
 from scoresep.model.score import Mark, PerformancePath, Score
 from scoresep.qt.actions import ACTIONS, MENUS
 from scoresep.qt.theme import em, is_dark, sized_font
@@ -41,18 +36,6 @@ JUMPS = frozenset(m for m in Mark if m.startswith(("da capo", "dal segno")))
 
 # A bar as it is shown and as it may be typed: 12, 12 (2), or 12, 2
 BAR_AND_TIME = re.compile(r"\s*(?P<number>[^,(]*[^,(\s])\s*(?:[,(]\s*(?P<time>[1-9]\d*)\s*\)?)?\s*")
-
-BUDGET_TEXTS = {
-    "preview": ("Preview", "In a hurry, to hear whether all is well."),
-    "balanced": ("Balanced", "Good stems in a reasonable time."),
-    "best": ("Best", "The most that is possible here; takes several times as long."),
-}
-DEVICE_TEXTS = {
-    "auto": "Whatever is fastest here",
-    "cpu": "Processor (CPU)",
-    "cuda": "NVIDIA graphics card (CUDA)",
-    "mps": "Apple graphics (Metal)",
-}
 
 
 class OpenDialog(QDialog):
@@ -183,64 +166,6 @@ class RepeatsDialog(OpenDialog):
         count = len(path.measure_indices)
         text = f"Bars in the order played: {path_text(self._score, path)}  ({count} in all)"
         self.order.setText("\n".join((text, *warnings)))
-
-
-class SeparateDialog(OpenDialog):
-    """How stems are to be made.
-
-    Signals
-    -------
-    chosen(Recipe, str)
-        And the computing device.
-    """
-
-    chosen = Signal(object, str)
-
-    def __init__(self, recipe: Recipe, device: str, parent: QWidget | None = None) -> None:
-        super().__init__("Separate", "", "Separate", parent)
-        self._recipe = recipe
-        form = QFormLayout()
-        form.setHorizontalSpacing(em(self, 1.0))
-        form.setVerticalSpacing(em(self, 0.6))
-        self.budgets = QButtonGroup(self)
-        box = QWidget()
-        lines = QGridLayout(box)
-        lines.setContentsMargins(0, 0, 0, em(self, 0.4))
-        lines.setHorizontalSpacing(em(self, 1.0))
-        for row, (budget, (name, text)) in enumerate(BUDGET_TEXTS.items()):
-            button = QRadioButton(name)
-            button.setProperty("budget", budget)
-            button.setChecked(budget == recipe.budget)
-            button.setAccessibleDescription(text)
-            self.budgets.addButton(button)
-            lines.addWidget(button, row, 0)
-            said = QLabel(text)
-            said.setEnabled(False)
-            lines.addWidget(said, row, 1)
-        form.addRow("Quality", box)
-        self.engine = QComboBox()
-        self.engine.addItem("The best for this recording", AUTO)
-        for name, text in ENGINES.items():
-            self.engine.addItem(f"{name}: {text}", name)
-        self.engine.setCurrentIndex(max(self.engine.findData(recipe.engine), 0))
-        self.engine.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.engine.setMinimumContentsLength(44)
-        form.addRow("Method", self.engine)
-        self.device = QComboBox()
-        for name, text in DEVICE_TEXTS.items():
-            self.device.addItem(text, name)
-        self.device.setCurrentIndex(max(self.device.findData(device), 0))
-        form.addRow("Computed by", self.device)
-        self.column.addLayout(form)
-        self.accepted.connect(lambda: self.chosen.emit(self.recipe, str(self.device.currentData())))
-        self.finish()
-
-    @property
-    def recipe(self) -> Recipe:
-        """What is chosen now."""
-        button = self.budgets.checkedButton()
-        budget = str(button.property("budget")) if button is not None else self._recipe.budget
-        return replace(self._recipe, engine=str(self.engine.currentData()), budget=budget)
 
 
 class GoToBarDialog(OpenDialog):

@@ -187,7 +187,8 @@ class MainWindow(QMainWindow):
         self.spectrogram.show(changed)
         self.score_feed.show(changed)
         if (
-            what & {"parts", "mixer", "score", "recording", "stem_set", "source"} and changed.by is not self.parts
+            what & {"parts", "mixer", "score", "recording", "recipe", "stem_set", "source"}
+            and changed.by is not self.parts
         ) or "mixer" in what:
             self.parts.show_project(self.session.project, self.playing.keys)
         if "mixer" in what:
@@ -215,6 +216,7 @@ class MainWindow(QMainWindow):
         difference = self.timeline.difference.text if self.timeline.difference is not None else ""
         self.messages.show_sentences(sentences_of(self.session, offers, difference))
         self.transport.set_next_step(next_step(self.session))
+        self.separating.show_making(self.parts.stem_line)
         self._slots.refresh()
 
     def _show_settings(self) -> None:

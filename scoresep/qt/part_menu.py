@@ -1,4 +1,4 @@
-"""The menu of a part: what plays it, whether the recording has it, and whether it shares a stem with another."""
+"""The menu of a part: what plays it, whether the recording has it, with what it shares a stem, how that is made."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QWidget
 
-from scoresep.model.project import Project
+from scoresep.model.project import Project, RecipeRule
 from scoresep.model.score import Instrument
 from scoresep.qt.instruments import FAMILIES
+from scoresep.qt.method_menu import add_method_menu
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class PartChoices:
     instrument: Callable[[int, Instrument], None]
     is_absent: Callable[[int, bool], None]
     joined_to: Callable[[int, int | None], None]
+    set_rule: Callable[[RecipeRule], None]
+    remove_rule: Callable[[RecipeRule], None]
 
 
 def part_menu(owner: QWidget, part_index: int, project: Callable[[], Project], choices: PartChoices) -> QMenu:
@@ -67,6 +70,9 @@ def _fill(menu: QMenu, part_index: int, project: Project, choices: PartChoices) 
     _check(absent, part.is_absent)
     absent.triggered.connect(lambda on: choices.is_absent(part_index, on))
     _add_joins(menu, part_index, project, choices)
+    rules = (choices.set_rule, choices.remove_rule)
+    method = add_method_menu(menu, "Method for this part", project.recipe, RecipeRule("", "", part_index), *rules)
+    method.setEnabled(project.stem_of_part[part_index] is not None and part.joined_to is None)
 
 
 def _add_joins(menu: QMenu, part_index: int, project: Project, choices: PartChoices) -> None:

@@ -16,6 +16,7 @@ from scoresep.model.project import ChannelStrip, Mixer, Project
 from scoresep.playback.mixing import Levels, TrackKey, is_minus_one, minus_one, strip_of, with_strip
 from scoresep.qt.channel_row import ChannelRow, RowContent
 from scoresep.qt.part_menu import PartChoices, part_menu
+from scoresep.qt.stem_line import StemLine
 from scoresep.qt.theme import RESIDUAL_COLOR, em, line_color
 
 MASTER_COLOR = "#aab2bd"
@@ -31,11 +32,15 @@ class PartsPanel(QWidget):
         Part index, what was done in words, and the fields of `PartSettings` that differ.
     part_chosen(object)
         Key of the strip that keys like mute are meant for.
+    rule_set(RecipeRule), rule_removed(RecipeRule)
+        A part is to be made by another method than the rest, or by the same again.
     """
 
     mixer_changed = Signal(object)
     part_changed = Signal(int, str, object)
     part_chosen = Signal(object)
+    rule_set = Signal(object)
+    rule_removed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,12 +67,14 @@ class PartsPanel(QWidget):
         self._line = QFrame()
         self._line.setFixedHeight(1)
         self._line.setAutoFillBackground(True)
+        self.stem_line = StemLine()
         self.master = self._make_master()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._scroll, 1)
         column.addWidget(self._line)
+        column.addWidget(self.stem_line)
         column.addWidget(self.master)
         self._color_line()
         application = QApplication.instance()
@@ -164,6 +171,8 @@ class PartsPanel(QWidget):
                 lambda part, value: self.part_changed.emit(
                     part, "Separate parts" if value is None else "Join parts", {"joined_to": value}
                 ),
+                self.rule_set.emit,
+                self.rule_removed.emit,
             )
             row.instrument.setMenu(part_menu(row.instrument, key, lambda: self._project, choices))
         else:

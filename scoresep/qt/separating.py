@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from scoresep.playback.player import PlayerState
+from scoresep.qt.method_texts import stems_text, stems_tip
 from scoresep.qt.playing import Playing
+from scoresep.qt.stem_line import StemLine
 from scoresep.qt.stem_waves import StemWaves
 from scoresep.qt.timeline_feed import TimelineFeed
 from scoresep.session.session import Session
+from scoresep.session.stem_facts import facts_of
 
 
 class Separating:
@@ -22,6 +25,18 @@ class Separating:
     def __init__(self, session: Session, playing: Playing, feed: TimelineFeed) -> None:
         self._session, self._playing, self._feed = session, playing, feed
         self.waves = StemWaves(session, playing, feed)
+
+    def show_making(self, line: StemLine) -> None:
+        """Show what made the stems that are heard."""
+        session, stem_set = self._session, self._playing.heard_set
+        if stem_set is None:
+            line.show_text("", "")
+            return
+        facts = facts_of(stem_set)
+        text, tip = stems_text(facts), stems_tip(session.project, facts)
+        if stem_set == session.project.stem_set and session.has_stale_stems:
+            text, tip = f"{text}  ·  out of date", f"{tip}\nMade before the last changes"
+        line.show_text(text, f"{tip}\nPress to choose how stems are made")
 
     def tick(self, state: PlayerState) -> None:
         """Go on: tell the session where the playhead is, and take over what has been finished."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scoresep.engines.separation import engine_names
+from scoresep.engines.separation.devices import DeviceState, device_states
 from scoresep.errors import UsageError
 from scoresep.files.audio_files import open_source
 from scoresep.files.learned_files import LEARNED_NAME
@@ -41,6 +42,12 @@ def check_recipe(recipe: Recipe) -> None:
     for engine in (recipe.engine, *(rule.engine for rule in recipe.rules)):
         if engine not in names:
             raise UsageError(f"There is no engine “{engine}”; choose one of {', '.join(names)}.")
+
+
+def devices_here(progress: Progress) -> tuple[DeviceState, ...]:
+    """Say what this machine can compute on, and why not on the rest; runs in a worker, since it takes torch to tell."""
+    progress.check()
+    return device_states()
 
 
 def separate_recording(request: SeparationRequest, progress: Progress) -> SeparationAnswer:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from scoresep.errors import InputError
 from scoresep.model.project import Project, Recipe, StemSet, change_to
+from scoresep.session.earlier_stems import EarlierStems
 from scoresep.session.jobs import Worker
 from scoresep.session.project_store import ProjectStore
 from scoresep.session.separating import SeparationAnswer, separate_recording
@@ -15,6 +16,21 @@ from scoresep.session.stem_making import StemsSoFar
 
 STEM_FIELDS = ("recording", "score", "path", "alignment", "parts", "recipe", "stem_set")
 _KEY = "separation"
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """Whether stems are out of date, and how much of the recording has to be worked on to bring them up to date.
+
+    Attributes
+    ----------
+    is_stale : bool
+    changed_frames : int
+        Of the recording; all of them where nothing of the stems is of use any more.
+    """
+
+    is_stale: bool
+    changed_frames: int
 
 
 class Separations:
@@ -32,7 +48,7 @@ class Separations:
         self._stems_are_of: tuple[object, ...] = ()
         self._must_sweep = False
         self._spared_key = ""
-        self._known_staleness: tuple[tuple[object, ...], bool] | None = None
+        self._known: tuple[tuple[object, ...], Staleness] | None = None
 
     def start(self, recipe: Recipe | None, device: str) -> None:
         """Make the stems in the background; those that were made of the very same before are taken again.
@@ -50,7 +66,9 @@ class Separations:
         self._stems_are_of = _stems_are_of(wanted)
 
         def take(stem_set: StemSet) -> None:
-            session.apply(change_to(session.project, "Separate", recipe=request.recipe, stem_set=stem_set))
+            # what was chosen of the recipe meanwhile stays
+            chosen = session.project.recipe if recipe is None else request.recipe
+            session.apply(change_to(session.project, "Separate", recipe=chosen, stem_set=stem_set))
 
         def got(answer: SeparationAnswer) -> None:
             self._spared_key = ""
@@ -97,13 +115,13 @@ class Separations:
         return finished if isinstance(finished, StemsSoFar) else None
 
     @property
-    def are_stale(self) -> bool:
-        """Whether the stems were made of another alignment, other parts or another recipe than the present ones."""
+    def staleness(self) -> Staleness:
+        """How far the stems are from what would be made now: by another alignment, other parts or another recipe."""
         project = self._session.project
         inputs = tuple(getattr(project, field) for field in STEM_FIELDS)
-        known = self._known_staleness
+        known = self._known
         if known is None or any(a is not b for a, b in zip(known[0], inputs, strict=True)):
-            self._known_staleness = known = inputs, _are_stale(project)
+            self._known = known = inputs, _staleness(project)
         return known[1]
 
 
@@ -113,11 +131,16 @@ def _stems_are_of(project: Project) -> tuple[object, ...]:
     return content_key, () if project.score is None else tuple(part.name for part in project.score.parts)
 
 
-def _are_stale(project: Project) -> bool:
+def _staleness(project: Project) -> Staleness:
     stem_set = project.stem_set
     if stem_set is None or project.alignment is None or project.recording is None:
-        return False
+        return Staleness(False, 0)
+    frames = project.recording.frames
     try:
-        return separation_request(project, stem_set.folder).input_key != stem_set.input_key
+        request = separation_request(project, stem_set.folder)
     except InputError:
-        return True
+        return Staleness(True, frames)
+    if request.input_key == stem_set.input_key:
+        return Staleness(False, 0)
+    earlier = EarlierStems.of(replace(request, earlier=stem_set.folder))
+    return Staleness(True, frames if earlier is None else earlier.changed_frames())

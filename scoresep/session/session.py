@@ -25,7 +25,7 @@ from scoresep.session.messages import LAST_TRY, Message
 from scoresep.session.note_sounds import NoteSounds
 from scoresep.session.played_path import played_otherwise
 from scoresep.session.project_store import ProjectStore, at_once
-from scoresep.session.separations import Separations
+from scoresep.session.separations import Separations, Staleness
 from scoresep.session.settings import Settings, load_settings
 from scoresep.session.state import Changed, SessionState
 from scoresep.session.stem_making import StemsSoFar
@@ -348,7 +348,12 @@ class Session(SessionState):
     @property
     def has_stale_stems(self) -> bool:
         """Whether the stems were made of another alignment, other parts or another recipe than the present ones."""
-        return self._separations.are_stale
+        return self._separations.staleness.is_stale
+
+    @property
+    def staleness(self) -> Staleness:
+        """That, and how much of the recording has to be worked on to bring the stems up to date."""
+        return self._separations.staleness
 
     # -------------------------------------------------------------------------------------------------------- saving
 

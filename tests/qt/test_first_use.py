@@ -14,9 +14,10 @@ from window_bench import QUARTER, START, Bench, write_recording
 
 from scoresep.playback.outputs import SILENT_DEVICE
 from scoresep.qt.actions import ACTIONS
-from scoresep.qt.dialogs import BAR_AND_TIME, GoToBarDialog, SeparateDialog, ShortcutsDialog
+from scoresep.qt.dialogs import BAR_AND_TIME, GoToBarDialog, ShortcutsDialog
 from scoresep.qt.export_dialog import ExportDialog
 from scoresep.qt.message_bar import Offer, Sentence
+from scoresep.qt.separation_dialog import SeparateDialog
 from scoresep.qt.window_menus import recent_menu
 from scoresep.session.project_store import ProjectStore
 from scoresep.session.settings import Settings
@@ -298,7 +299,7 @@ def test_keys_that_do_not_fit_beside_each_other_stand_in_one_column(
 
 def test_unticked_boxes_are_seen_in_dark_dialogs(qtbot: QtBot, bench: Bench) -> None:
     bench.session.set_settings(replace(bench.session.settings, theme="dark"))
-    dialog = SeparateDialog(bench.session.project.recipe, "auto", bench.window)
+    dialog = SeparateDialog(bench.session.project, "auto", (), bench.window)
     palette = dialog.budgets.buttons()[0].palette()
     base, window = (palette.color(role).name() for role in (palette.ColorRole.Base, palette.ColorRole.Window))
     assert QColor(base).lightnessF() - QColor(window).lightnessF() > 0.08

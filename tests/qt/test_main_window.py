@@ -13,7 +13,8 @@ from pytestqt.qtbot import QtBot
 from small_scores import scale_score
 from window_bench import QUARTER, START, Bench, write_midi_duet, write_recording
 
-from scoresep.qt.dialogs import GoToBarDialog, RepeatsDialog, SeparateDialog, ShortcutsDialog
+from scoresep.qt.dialogs import GoToBarDialog, RepeatsDialog, ShortcutsDialog
+from scoresep.qt.separation_dialog import SeparateDialog
 from scoresep.qt.window_state import state_path
 from scoresep.session import edits
 
@@ -109,21 +110,6 @@ def test_repeats_are_chosen_and_the_order_is_shown(qtbot: QtBot, bench: Bench) -
     dialog.accept()
     assert bench.session.project.path_choices.skipped_repeats == frozenset({1})
     assert bench.session.project.path is not None and bench.session.project.path.measure_indices == (0, 1, 2, 3)
-
-
-def test_separation_is_asked_for_quality_and_device(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.open_all()
-    asked: list[object] = []
-    monkeypatch.setattr(bench.session, "start_separation", lambda *values: asked.append(values))
-    monkeypatch.setattr(bench.session.runner, "warm_up", lambda *_: None)
-    bench.window.commands["separate"].trigger()
-    dialog = bench.window.findChild(SeparateDialog)
-    assert dialog is not None
-    next(b for b in dialog.budgets.buttons() if b.property("budget") == "best").click()
-    dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
-    dialog.accept()
-    assert [(recipe.budget, device) for recipe, device in asked] == [("best", "cpu")]
-    assert bench.session.settings.device == "cpu"
 
 
 def test_go_to_bar_says_when_there_is_none(qtbot: QtBot, bench: Bench) -> None:
@@ -255,7 +241,7 @@ def test_the_whole_job_by_dropping_two_files_and_pressing_separate(qtbot: QtBot,
     bench.window.commands["separate"].trigger()
     dialog = bench.window.findChildren(SeparateDialog)[-1]
     next(b for b in dialog.budgets.buttons() if b.property("budget") == "preview").click()
-    dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
+    next(b for b in dialog.devices.buttons() if b.property("device") == "cpu").click()
     bench.window.playing.play_from(0)
     dialog.accept()
     qtbot.waitUntil(lambda: bench.session.job("separation") is None, timeout=180_000)
