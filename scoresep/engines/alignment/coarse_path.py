@@ -50,9 +50,9 @@ AS_GOOD, LEAST_AGAIN_S = 0.6, 1.5
 MOST_CELLS = 40_000_000
 MOST_CELLS_TRANSPOSING = 1_000_000
 
-# How a place is reached: by an advance of 0 to 4 cells; from outside, left at the same cell, the one before, any before,
-# any after; freshly. Beside it: whether being outside begins here, and whether no cell before (after) is better to be
-# outside at.
+# How a place is reached: by an advance of 0 to 4 cells; from outside, left at the same cell, the one before, any
+# before, any after; freshly. Beside it: whether being outside begins here, and whether no cell before (after) is
+# better to be outside at.
 _RESUMES, _RESUMES_NEXT, _JUMPS, _JUMPS_BACK, _STARTS = 5, 6, 7, 8, 15
 _HOW, _LEAVES, _HIGHEST_UP_TO, _HIGHEST_FROM = 15, 16, 32, 64
 
