@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from scoresep.engines.alignment.belonging import belonging
 from scoresep.engines.alignment.coarse_grid import Search
-from scoresep.engines.alignment.coarse_path import find_coarse_path, find_key
-from scoresep.engines.alignment.confidence import NoteEvidence, belonging, note_confidence, unsteadiness
+from scoresep.engines.alignment.coarse_path import Key, find_coarse_path, find_key
+from scoresep.engines.alignment.confidence import NoteEvidence, note_confidence, unsteadiness
+from scoresep.engines.alignment.departures import Beside, departures
 from scoresep.engines.alignment.note_patches import HeardLevels, heard_levels
 from scoresep.engines.alignment.note_times import NoteGuess, offsets_s
 from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.engines.alignment.played_events import Played, Task, find_played
-from scoresep.engines.alignment.played_map import note_ends_s, played_time_map, run_frames
+from scoresep.engines.alignment.played_map import RunFrames, note_ends_s, played_time_map, run_frames
 from scoresep.engines.alignment.presence import absent_notes
-from scoresep.engines.alignment.score_events import score_events
+from scoresep.engines.alignment.score_events import ScoreEvents, score_events
 from scoresep.engines.alignment.similarity import heard_vectors
 from scoresep.engines.alignment.structure import find_choices, has_choices
 from scoresep.engines.features import ONSET_SCALE, TONAL_SCALE, estimate_tuning_cents, pitch_spectra, reference_power
@@ -112,14 +114,16 @@ def _aligned(
     if not len(unfolded.notes):
         raise AlignmentError("The score holds no notes that could be aligned; choose another score.")
     progress.update(0.0, "Listening to the recording")
-    tuning_cents = estimate_tuning_cents(source)
+    tuning_cents = estimate_tuning_cents(source) if options.tuning_cents is None else options.tuning_cents
     heard = listen(source, tuning_cents, progress.part(0.02, 0.4))
     progress.update(0.4, "Finding the score in the recording")
     events = score_events(unfolded, options)
     fixed_s = tuple((q, frame_to_second(f, source.sample_rate)) for q, f in options.fixed_points)
     search = Search(unfolded, events, heard.tonal, TONAL_SCALE)
-    key = find_key(search, options.highest_transposition_semitones if options.finds_transposition else 0)
-    path = find_coarse_path(search, key, fixed_s, progress.part(0.5, 0.6))
+    key = Key(0, _pace_between(events, fixed_s))
+    if options.finds_departures:
+        key = find_key(search, options.highest_transposition_semitones if options.finds_transposition else 0)
+    path = find_coarse_path(search, key, fixed_s, progress.part(0.5, 0.6), options.finds_departures)
     choices = given or PathChoices()
     if given is not None and has_choices(unfolded.score):
         choices = find_choices(search, key.semitones, path, given, options)
@@ -130,7 +134,20 @@ def _aligned(
     progress.update(0.6, "Finding every note")
     task = Task(unfolded, events, key.semitones, fixed_s, heard.duration_s)
     played = find_played(task, path, heard.tonal, heard.levels, progress.part(0.6, 1.0))
-    return choices, _result(source, task, Found(played, path.fit, tuning_cents))
+    sure = belonging(path.fit, key.lead_s / max(path.length_s, 1.0), path.length_s) if options.finds_departures else 1.0
+    alignment, frames = _result(source, task, Found(played, sure, tuning_cents))
+    if options.finds_departures and sure >= DOUBTFUL_CONFIDENCE:
+        beside = Beside(heard.tonal[:, -1], source.sample_rate)
+        alignment = replace(alignment, warnings=departures(task, path, played, frames, beside))
+    return choices, alignment
+
+
+def _pace_between(events: ScoreEvents, fixed_s: tuple[tuple[float, float], ...]) -> float:
+    """Return the pace from the first to the last of the points by hand, within a factor of two; 1 without them."""
+    if len(fixed_s) < 2 or fixed_s[-1][1] - fixed_s[0][1] < 1:
+        return 1.0
+    nominal_s = np.interp([fixed_s[0][0], fixed_s[-1][0]], events.borders_quarter, events.nominal_s)
+    return float(np.clip((nominal_s[1] - nominal_s[0]) / (fixed_s[-1][1] - fixed_s[0][1]), 0.5, 2.0))
 
 
 def listen(source: SampleSource, tuning_cents: float, progress: Progress) -> Heard:
@@ -154,18 +171,18 @@ class Found:
     Attributes
     ----------
     played : Played
-    fit : float
-        Of the coarse path.
+    belonging : float
+        How sure it is that score and recording belong together.
     tuning_cents : float
     """
 
     played: Played
-    fit: float
+    belonging: float
     tuning_cents: float
 
 
-def _result(source: SampleSource, task: Task, found: Found) -> Alignment:
-    """Put everything together."""
+def _result(source: SampleSource, task: Task, found: Found) -> tuple[Alignment, tuple[RunFrames, ...]]:
+    """Put everything together; return also where the runs lie."""
     notes, rate, guess = task.unfolded.notes, source.sample_rate, found.played.guess
     frames = run_frames(task, found.played, rate)
     time_map = played_time_map(task, frames, rate)
@@ -184,7 +201,7 @@ def _result(source: SampleSource, task: Task, found: Found) -> Alignment:
     is_present = is_inside & (is_fixed | (left_out <= 0.5))
     offset_s = np.minimum(offsets_s(notes, onset_s, note_s, end_s), np.maximum(onset_s, task.duration_s))
     confidence = np.zeros(len(notes))
-    overall = belonging(found.fit)
+    overall = found.belonging
     unsteady = _unsteadiness(task, found.played)[task.events.event_of_note[covered]]
     evidence = NoteEvidence(
         notes.part_index[covered], onset_s[covered], guess.absence[covered], left_out[covered], unsteady
@@ -195,7 +212,7 @@ def _result(source: SampleSource, task: Task, found: Found) -> Alignment:
     onset_frame = seconds_to_frames(onset_s, rate)
     offset_frame = np.maximum(seconds_to_frames(offset_s, rate), onset_frame)
     note_times = NoteTimes(onset_frame, offset_frame, confidence.astype(np.float32), is_present)
-    return Alignment(time_map, note_times, found.tuning_cents, task.semitones, overall, warnings)
+    return Alignment(time_map, note_times, found.tuning_cents, task.semitones, overall, warnings), frames
 
 
 def _unsteadiness(task: Task, played: Played) -> NDArray[np.float64]:
