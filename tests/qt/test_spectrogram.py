@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
@@ -310,3 +313,24 @@ def test_cancelled_it_says_so_and_goes_on_when_asked_again(own_cache: None, benc
     qtbot.keyClick(view.canvas, Qt.Key.Key_G)
     assert bench.session.job("spectrogram") is not None
     qtbot.waitUntil(lambda: view.spectrogram.shown.spectrogram is not None, timeout=60_000)
+
+
+def test_hundreds_of_frames_lose_no_reference(shown: Bench, qtbot: QtBot) -> None:
+    """Some versions of PySide6 lose a reference to None in every painting, and abort when none is left."""
+    view, layout = shown.window.timeline, shown.window.timeline.canvas.content.layout
+    assert layout is not None
+    qtbot.keyClick(view.canvas, Qt.Key.Key_H)
+    spots = [at(view, float(layout.onset_frame[i] + 500), float(layout.pitch_midi[i])) for i in range(6)]
+
+    def run(count: int) -> None:
+        for i in range(count):
+            view.zoom(1.3 if i % 20 < 10 else 1 / 1.3, 140.0)
+            view.hover(QPointF(spots[i % 6]))
+            view.canvas.repaint()
+
+    run(20)
+    gc.collect()
+    before = sys.getrefcount(None)
+    run(200)
+    gc.collect()
+    assert abs(sys.getrefcount(None) - before) < 150
