@@ -84,14 +84,18 @@ class NoteNames:
     Parameters
     ----------
     unfolded : UnfoldedScore
+
+    Attributes
+    ----------
+    unfolded : UnfoldedScore
     """
 
     def __init__(self, unfolded: UnfoldedScore) -> None:
-        self._unfolded = unfolded
+        self.unfolded = unfolded
 
     @cached_property
     def _columns(self) -> tuple[list[int], list[int], list[float], list[float]]:
-        notes = self._unfolded.notes
+        notes = self.unfolded.notes
         pitch = np.where(np.isnan(notes.pitch_midi), -1.0, np.round(notes.pitch_midi, _PITCH_DIGITS))
         beat = np.round(notes.beat, _BEAT_DIGITS)
         return notes.part_index.tolist(), notes.step_index.tolist(), beat.tolist(), pitch.tolist()
@@ -99,13 +103,13 @@ class NoteNames:
     def key_of(self, row: int) -> NoteKey:
         """Return the name of a row of `UnfoldedScore.notes`."""
         part, step, beat, pitch = self._columns
-        place = self._unfolded.path.steps[step[row]]
+        place = self.unfolded.path.steps[step[row]]
         return NoteKey(part[row], place.measure_index, place.occurrence, beat[row], pitch[row])
 
     @cached_property
     def _rows(self) -> dict[NoteKey, tuple[int, ...]]:
         found: dict[NoteKey, tuple[int, ...]] = {}
-        for row in range(len(self._unfolded.notes)):
+        for row in range(len(self.unfolded.notes)):
             key = self.key_of(row)
             found[key] = (*found.get(key, ()), row)
         return found

@@ -45,8 +45,8 @@ class ActionSpec:
 
 
 FILE, EDIT, VIEW, PLAYBACK, PARTS, WORK, HELP = "&File", "&Edit", "&View", "&Playback", "P&arts", "&Work", "&Help"
-CORRECT = "&Correct"
-MENUS = (FILE, EDIT, VIEW, PLAYBACK, CORRECT, PARTS, WORK, HELP)
+CORRECT, NOTES = "&Correct", "&Notes"
+MENUS = (FILE, EDIT, VIEW, PLAYBACK, CORRECT, NOTES, PARTS, WORK, HELP)
 
 ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("new", FILE, "&New project", ("Ctrl+N",), "Close what is open and begin anew"),
@@ -246,6 +246,48 @@ ACTIONS: tuple[ActionSpec, ...] = (
         starts_group=True,
     ),
     ActionSpec("merge", CORRECT, "&Join the activity", ("J",), "Join what the chosen part plays with what comes next"),
+    ActionSpec(
+        "select_notes", NOTES, "&Select notes here", ("N",), "Select what the chosen part plays in the selection"
+    ),
+    ActionSpec(
+        "select_all_notes", NOTES, "Select notes of &all parts", ("Ctrl+Shift+N",), "Select all notes in the selection"
+    ),
+    ActionSpec(
+        "next_note", NOTES, "Ne&xt note", ("Alt+Right",), "Select the next note of the chosen part", repeats=True
+    ),
+    ActionSpec("previous_note", NOTES, "&Previous note", ("Alt+Left",), "Select the note before", repeats=True),
+    ActionSpec(
+        "add_next_note", NOTES, "And the next &one", ("Alt+Shift+Right",), "Select the next note as well", repeats=True
+    ),
+    ActionSpec(
+        "add_previous_note", NOTES, "And the one &before", ("Alt+Shift+Left",), "Select that as well", repeats=True
+    ),
+    ActionSpec(
+        "hear_notes",
+        NOTES,
+        "&Hear notes alone",
+        ("P",),
+        "Hear the selected notes by themselves, out of their stems",
+        starts_group=True,
+    ),
+    ActionSpec("mute_notes", NOTES, "&Mute notes", ("M",), "Silence the selected notes, or let them be heard again"),
+    ActionSpec("gain_notes", NOTES, "&Gain of notes…", ("V",), "Make the selected notes louder or softer"),
+    ActionSpec(
+        "remove_notes",
+        NOTES,
+        "&Remove from the part",
+        ("R",),
+        "Take the selected notes out of their part; the residual has them, so that the sum stays the recording",
+    ),
+    ActionSpec("restore_notes", NOTES, "As &they were played", ("Shift+R",), "Take back what was done to these notes"),
+    ActionSpec(
+        "export_notes",
+        NOTES,
+        "&Export notes…",
+        ("Ctrl+Alt+N",),
+        "Write the selected notes as sound files",
+        starts_group=True,
+    ),
     ActionSpec("mute", PARTS, "&Mute", ("Shift+M",), "Silence the chosen part"),
     ActionSpec("solo", PARTS, "&Solo", ("Shift+S",), "Hear the chosen part alone"),
     ActionSpec("minus", PARTS, "Minus &one", ("Shift+N",), "Hear everything but the chosen part"),

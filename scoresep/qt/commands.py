@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMainWindow
 
 import scoresep
+from scoresep.model.note_edits import NoteKey
 from scoresep.model.path import PathChoices
 from scoresep.model.project import Change, Loop, Project
 from scoresep.playback.checking import Check
@@ -27,6 +28,8 @@ from scoresep.qt.dialogs import (
 )
 from scoresep.qt.documents import Documents
 from scoresep.qt.export_dialog import ExportDialog, format_key
+from scoresep.qt.note_editing import NoteEditing
+from scoresep.qt.note_export_dialog import NoteExportDialog
 from scoresep.qt.parts_panel import PartsPanel
 from scoresep.qt.playing import Playing
 from scoresep.qt.spectrogram_feed import SpectrogramFeed
@@ -72,15 +75,18 @@ class Commands(QObject):
         self._stage = stage
         self._session = stage.bridge.session
         self._switched_at_s = 0.0
+        self.notes = NoteEditing(stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, stage.window)
         self._exported_to: dict[str, str] = {}  # folder of the last export by the key of its recording
         self._choosing = Choosing(stage.bridge, stage.window)
         self._correcting = Correcting(
             stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, self, self._choosing.add_menus
         )
-        self.actions = make_actions(stage.window, self._slots() | self._correcting.slots() | self._choosing.slots())
+        self.actions = make_actions(stage.window, self.notes.slots() | self._slots() | self._correcting.slots() | self._choosing.slots())
         stage.parts.rule_set.connect(self._choosing.set_rule)
         stage.parts.rule_removed.connect(self._choosing.remove_rule)
         stage.parts.stem_line.pressed.connect(self._choosing.ask)
+        self.notes.join(self.actions, self.export_notes)
+        stage.timeline.notes.changed.connect(self.refresh)
         stage.timeline.editing.selected.connect(self.refresh)
         stage.playing.check_changed.connect(self.refresh)
         stage.spectrogram.changed.connect(self.refresh)
@@ -177,7 +183,7 @@ class Commands(QObject):
         can |= dict.fromkeys(("select_nothing", "zoom_selection"), stage.timeline.selection is not None)
         can |= dict.fromkeys(("mute", "solo", "minus"), bool(stage.playing.keys))
         can |= dict.fromkeys(("next_part", "previous_part", "part_menu", "reset_mixer"), has_score)
-        can |= self._correcting.possible() | self._choosing.possible()
+        can |= self.notes.possible() | self._correcting.possible() | self._choosing.possible()
         for name, is_possible in can.items():
             self.actions[name].setEnabled(is_possible)
         for name, verb, text in (("undo", "&Undo", session.undo_text), ("redo", "&Redo", session.redo_text)):
@@ -258,6 +264,14 @@ class Commands(QObject):
         project, selection = self._session.project, self._stage.timeline.selection
         folder = self._exported_to.get(project.recording.content_key, "") if project.recording is not None else ""
         dialog = ExportDialog(project, self._session.settings, selection, folder, self._stage.window)
+        dialog.chosen.connect(self._export)
+        dialog.open()
+
+    def export_notes(self, keys: tuple[NoteKey, ...]) -> None:
+        """Ask where selected notes are to be written, and write them."""
+        project, settings = self._session.project, self._session.settings
+        folder = self._exported_to.get(project.recording.content_key, "") if project.recording is not None else ""
+        dialog = NoteExportDialog(project, settings, keys, folder, self._stage.window)
         dialog.chosen.connect(self._export)
         dialog.open()
 

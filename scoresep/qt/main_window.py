@@ -85,6 +85,7 @@ class MainWindow(QMainWindow):
             )
         )
         self.commands = self._slots.actions
+        self._slots.notes.show_in(self.score_strip)
         self.transport = TransportBar(self.commands)
         self.messages = MessageBar()
         self.welcome = Welcome()

@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Signal
 from scoresep.errors import ScoreSepError
 from scoresep.files.audio_files import open_source
 from scoresep.model.audio import Recording, SampleSource
+from scoresep.model.note_edits import NoteEdit
+from scoresep.model.patches import Patch, PatchedSource, SilentSource
 from scoresep.model.project import Loop, StemSet
 from scoresep.playback.checking import Check, check_mix
 from scoresep.playback.mixing import Track, TrackKey, gain_factor, mix_of
@@ -19,6 +21,9 @@ from scoresep.session.session import Changed, Session
 from scoresep.session.stem_making import StemsSoFar
 
 logger = logging.getLogger(__name__)
+
+# What edits of notes depend on; `notes` are their sounds, which come later.
+NOTE_FIELDS = frozenset({"notes", "note_edits", "stem_set", "alignment", "score", "path", "parts"})
 
 
 class Playing(QObject):
@@ -62,6 +67,9 @@ class Playing(QObject):
         self._loop: Loop | None = None
         self._check = Check.NONE
         self._check_share = 0.0
+        self._patches: dict[TrackKey, tuple[Patch, ...]] = {}
+        self._tried_edits: tuple[NoteEdit, ...] | None = None
+        self._alone: tuple[Patch, ...] = ()
         self.read_project(Changed(frozenset({"recording", "stem_set", "source"})))
 
     # ------------------------------------------------------------------------------------------- from the project
@@ -71,8 +79,11 @@ class Playing(QObject):
         if changed.what & {"recording", "source"}:
             self._open_recording()
         if changed.what & {"recording", "source", "stem_set"}:
+            self._alone = ()
             self._open_stems()
-        heard = {"recording", "source", "stem_set", "mixer"}
+        if changed.what & NOTE_FIELDS:
+            self._patches = self._session.notes.patches(self._tried_edits)
+        heard = {"recording", "source", "stem_set", "mixer"} | NOTE_FIELDS
         if self._check is not Check.NONE:
             heard |= {"alignment", "score", "path"}
         if changed.what & heard:
@@ -133,15 +144,21 @@ class Playing(QObject):
             self._player.set_material(None)
             return
         project = self._session.project
-        if self._check is not Check.NONE and project.unfolded is not None and project.alignment is not None:
+        has_check = self._check is not Check.NONE and not self._alone
+        if has_check and project.unfolded is not None and project.alignment is not None:
             gain = gain_factor(project.mixer.master_gain_db)
             self._player.set_material(
                 check_mix(recording, project.unfolded, project.alignment, self._check, self._check_share, gain)
             )
             return
         tracks = self._stems
-        if self._is_original or not tracks:
+        if self._alone:
+            silence = SilentSource(recording.frames, recording.channels, recording.sample_rate)
+            tracks = (Track("recording", PatchedSource(silence, self._alone)),)
+        elif self._is_original or not tracks:
             tracks = (Track("recording", recording),)
+        elif not self._hears_other:
+            tracks = tuple(_patched(track, self._patches.get(track.key, ())) for track in tracks)
         mixer = project.mixer
         self._player.set_material(mix_of(mixer, tracks, recording.frames, recording.sample_rate))
 
@@ -233,6 +250,24 @@ class Playing(QObject):
             self._exchange()
             self.check_changed.emit()
 
+    def try_note_edits(self, note_edits: tuple[NoteEdit, ...] | None) -> None:
+        """Hear the project as if these were its edits of notes; None ends that."""
+        if note_edits != self._tried_edits:
+            self._tried_edits = note_edits
+            self._patches = self._session.notes.patches(note_edits)
+            self._exchange()
+
+    @property
+    def hears_alone(self) -> bool:
+        """Whether single notes are heard in the place of all else."""
+        return bool(self._alone)
+
+    def hear_alone(self, patches: tuple[Patch, ...]) -> None:
+        """Hear single notes in the place of all else, without the loop; none ends that."""
+        self._alone = patches
+        self._exchange()
+        self._player.set_loop(None if patches else self._loop)
+
     def set_loop(self, loop: Loop | None) -> None:
         """Repeat a stretch, or nothing."""
         if loop != self._loop:
@@ -274,3 +309,7 @@ class Playing(QObject):
         self._player.set_material(None)
         self._player.close()
         self._recording, self._stems = None, ()
+
+
+def _patched(track: Track, patches: tuple[Patch, ...]) -> Track:
+    return Track(track.key, PatchedSource(track.source, patches)) if patches else track

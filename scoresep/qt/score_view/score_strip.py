@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QContextMenuEvent, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QMenu, QWidget
 
+from scoresep.qt.score_view.note_heads import row_nearest
 from scoresep.qt.score_view.placement import Mode
 from scoresep.qt.score_view.strip_canvas import LEFT_ALONE_S, StripCanvas
 
@@ -39,11 +40,17 @@ class ScoreStrip(StripCanvas):
         Play from a frame.
     mode_changed(object)
         The `Mode`, chosen in the strip's menu.
+    note_toggled(int)
+        A note was clicked with Ctrl: select it too, or no more (row of `UnfoldedScore.notes`).
+    note_menu_asked(int, QPoint)
+        What can be done to a note is asked for, at a place of the screen.
     """
 
     seek_requested = Signal(int)
     play_requested = Signal(int)
     mode_changed = Signal(object)
+    note_toggled = Signal(int)
+    note_menu_asked = Signal(int, object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,6 +97,13 @@ class ScoreStrip(StripCanvas):
             if away < distance:
                 nearest, distance = row, away
         return nearest
+
+    def played_note_at(self, position: QPointF) -> int | None:
+        """Return the row (in `UnfoldedScore.notes`) of the note at a point, the time it is played nearest by."""
+        row = self.note_at(position)
+        if row is None or self._unfolded is None:
+            return None
+        return row_nearest(self._unfolded, row, self._near_step())
 
     def _in_system(self, position: QPointF) -> tuple[int, float, float] | None:
         """Return system and units in it."""
@@ -141,6 +155,11 @@ class ScoreStrip(StripCanvas):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() is not Qt.MouseButton.LeftButton:
             super().mousePressEvent(event)
+            return
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            row = self.played_note_at(event.position())
+            if row is not None:
+                self.note_toggled.emit(row)
             return
         frame = self.frame_at(event.position())
         if frame is not None:
@@ -219,6 +238,10 @@ class ScoreStrip(StripCanvas):
                 self.play_requested.emit(self._frame or 0)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        row = self.played_note_at(QPointF(self.viewport().mapFrom(self, event.pos())))
+        if row is not None:
+            self.note_menu_asked.emit(row, event.globalPos())
+            return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         group = QActionGroup(menu)

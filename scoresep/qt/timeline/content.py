@@ -9,6 +9,7 @@ from scoresep.model.peaks import PeakPyramid
 from scoresep.model.project import PartSettings
 from scoresep.model.segments import Activity, Segment
 from scoresep.qt.timeline.difference import Difference
+from scoresep.qt.timeline.note_marks import NoteMarks
 from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.spectrogram_picture import SpectrogramPicture
 from scoresep.qt.timeline.wave_data import WaveData
@@ -45,6 +46,8 @@ class TimelineContent:
     silent_parts : frozenset of (int or None)
         Parts that are not heard now; None stands for the residual.
     spectrogram : SpectrogramPicture
+    note_marks : NoteMarks
+        Which notes are selected, and what was done to their sound.
     finished : tuple of (int, int) or None
         Stretches of stems that are being made which are done; None where none are made.
     """
@@ -59,6 +62,7 @@ class TimelineContent:
     shows_curves: bool = False
     silent_parts: frozenset[int | None] = frozenset()
     spectrogram: SpectrogramPicture = field(default_factory=SpectrogramPicture)
+    note_marks: NoteMarks = field(default_factory=NoteMarks)
     finished: tuple[tuple[int, int], ...] | None = None
 
     @property

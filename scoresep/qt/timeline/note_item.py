@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.difference import DOUBTFUL
 from scoresep.qt.timeline.lane import EMPTY_LANE_PX, Hit, Lane
+from scoresep.qt.timeline.note_marks import paint_note_marks
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.pending_item import ghosts_in, paint_ghost_notes
 from scoresep.qt.timeline.score_layout import ScoreLayout, pitch_name
@@ -87,10 +88,26 @@ class NoteItem(Lane):
             self._paint_dense(ctx, layout, places, top, height)
         else:
             self._paint_single(ctx, layout, places, top, height)
+        self._paint_marks(ctx, layout, places, top, height)
         if self.content.difference is not None:
             ghosts = ghosts_in(ctx, self.content.difference)
             rects = self._note_rects(ctx, self.content.difference.pending, ghosts, top, height)
             paint_ghost_notes(ctx, self.content, ghosts, rects)
+
+    def _paint_marks(
+        self, ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], top: float, height: float
+    ) -> None:
+        marks = self.content.note_marks
+        places = places[np.isin(layout.row[places], marks.rows)]
+        if not len(places):
+            return
+        silent = self.content.silent_parts
+        colors = [
+            ctx.theme.part_color(self.content.part_color(part), part in silent)
+            for part in layout.part_index[places].tolist()
+        ]
+        rects = self._note_rects(ctx, layout, places, top, height)
+        paint_note_marks(ctx, marks, layout.row[places].tolist(), rects, colors)
 
     def _paint_single(
         self, ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], top: float, height: float
@@ -268,6 +285,9 @@ def hit_text(content: TimelineContent, layout: ScoreLayout, place: int) -> str:
     text = f"{content.part_name(int(layout.part_index[place]))}, {pitch_name(float(layout.pitch_midi[place]))}"
     if layout.is_aligned and layout.confidence[place] < DOUBTFUL:
         text += f" (doubtful, {layout.confidence[place]:.0%})"
+    edited = content.note_marks.text_of(int(layout.row[place]))
+    if edited:
+        text += f" ({edited})"
     return text
 
 

@@ -26,6 +26,8 @@ from scoresep.qt.timeline.difference import Difference
 from scoresep.qt.timeline.edge_editing import EdgeEditing
 from scoresep.qt.timeline.editing import Editing
 from scoresep.qt.timeline.gestures import Gestures
+from scoresep.qt.timeline.note_marks import NoteMarks
+from scoresep.qt.timeline.note_selecting import NoteSelecting
 from scoresep.qt.timeline.score_layout import score_layout
 from scoresep.qt.timeline.spectrogram_gestures import SpectrogramGestures
 from scoresep.qt.timeline.spectrogram_picture import SpectrogramPicture
@@ -76,6 +78,7 @@ class TimelineView(TimelineNavigation):
         self.editing = Editing(self, self._show_preview)  # hears pointer and keys before the gestures do
         self.edges = EdgeEditing(self, self._show_activities)  # and before the points
         self.blocks = BlockEditing(self, self._show_preview)
+        self.notes = NoteSelecting(self)  # hears the pointer before all others
         self.spectrogram_gestures = SpectrogramGestures(self)
         self._across.start_moved.connect(self._scrolled_across)
         self._down.valueChanged.connect(self._scrolled_down)
@@ -114,6 +117,7 @@ class TimelineView(TimelineNavigation):
             self.editing.set_alignment(unfolded, alignment)
             self.edges.set_alignment(unfolded, alignment)
             self.blocks.set_alignment(unfolded, alignment)
+            self.notes.set_score(unfolded)
             self._lay_score_out()
             self._content_changed(fit=is_first)
         else:
@@ -151,6 +155,11 @@ class TimelineView(TimelineNavigation):
             data.pyramid = stem.pyramid
             self._content.stems[part] = data
         self.canvas.rebuild()
+
+    def set_note_marks(self, marks: NoteMarks) -> None:
+        """Show which notes are selected, and what was done to their sound."""
+        self._content.note_marks = marks
+        self.canvas.repaint_all()
 
     def set_silent_parts(self, parts: frozenset[int | None]) -> None:
         """Pale the parts (None: the residual) that are muted, or not among those soloed."""

@@ -1,0 +1,218 @@
+"""Single notes in the window: selected by mouse and keys, heard, muted, and marked where they are shown."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+from window_bench import Bench
+
+from scoresep.qt.note_export_dialog import NoteExportDialog
+from scoresep.qt.note_gain import NoteGainDialog
+from scoresep.session import note_edits
+
+CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Show a separated duet in which the sounds of notes are there already, as halves of their stems."""
+    monkeypatch.setenv("SCORESEP_CACHE_DIR", str(tmp_path / "cache"))
+    bench.open_recording()
+    bench.open_score()
+    bench.align()
+    bench.separate()
+    monkeypatch.setattr(bench.session.runner, "warm_up", lambda *_: None)
+    make_sounds(bench)
+    bench.window.timeline.canvas.setFocus()
+    return bench
+
+
+def make_sounds(bench: Bench) -> None:
+    from scoresep.files.note_files import save_note
+    from scoresep.files.stem_files import StemSource
+
+    assert bench.session.project.stem_set is not None
+    sources = {s.part_index: StemSource(bench.folder / "stems" / s.file) for s in bench.session.project.stem_set.stems}
+    assert bench.session.project.unfolded is not None
+    for place in bench.session.notes.places.places_of(range(len(bench.session.project.unfolded.notes))):
+        samples = sources[place.part_index].read(place.start_frame, place.stop_frame)
+        save_note(place.path, 0.5 * samples, sources[place.part_index].sample_rate)
+
+
+def point_of(bench: Bench, row: int) -> QPoint:
+    """Return where a note lies on the canvas."""
+    canvas = bench.window.timeline.canvas
+    layout = canvas.content.layout
+    assert layout is not None
+    place = int(np.flatnonzero(layout.row == row)[0])
+    x = round((canvas.x_of(int(layout.onset_frame[place])) + canvas.x_of(int(layout.offset_frame[place]))) / 2)
+    for y in range(round(canvas.ruler_height), canvas.height()):
+        if bench.window.timeline.notes.note_at(QPoint(x, y).toPointF()) == row:
+            return QPoint(x, y + 1)
+    raise AssertionError("the note is out of sight")
+
+
+def click(bench: Bench, row: int, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    canvas = bench.window.timeline.canvas
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, modifiers, point_of(bench, row))
+
+
+def rows_of(bench: Bench, part_index: int) -> list[int]:
+    assert bench.session.project.unfolded is not None
+    return np.flatnonzero(bench.session.project.unfolded.notes.part_index == part_index).tolist()
+
+
+def test_notes_are_selected_by_clicks(bench: Bench) -> None:
+    notes, high = bench.window.timeline.notes, rows_of(bench, 0)
+    click(bench, high[1])
+    assert notes.rows == (high[1],)
+    click(bench, high[3], CONTROL)
+    assert notes.rows == (high[1], high[3])
+    click(bench, high[3], CONTROL)
+    assert notes.rows == (high[1],)
+    click(bench, high[4], SHIFT)
+    assert sorted(notes.rows) == high[1:5]
+    assert bench.window.timeline.canvas.content.note_marks.selected == frozenset(high[1:5])
+    QTest.keyClick(bench.window.timeline.canvas, Qt.Key.Key_Escape)
+    assert notes.rows == ()
+
+
+def test_notes_are_selected_by_stretch_part_and_keys(bench: Bench) -> None:
+    view, commands = bench.window.timeline, bench.window.commands
+    bench.window.parts.choose(1)
+    commands["select_notes"].trigger()
+    assert sorted(view.notes.rows) == rows_of(bench, 1)
+    view.select(*view.whole_bars(0, 2000))
+    commands["select_all_notes"].trigger()
+    first_bar = set(view.notes.rows)
+    assert first_bar & set(rows_of(bench, 0)) and first_bar & set(rows_of(bench, 1))
+    assert len(first_bar) < len(rows_of(bench, 0)) + len(rows_of(bench, 1))
+    view.notes.select(())
+    bench.window.parts.choose(0)
+    view.set_playhead(0)
+    commands["next_note"].trigger()
+    commands["next_note"].trigger()
+    commands["add_next_note"].trigger()
+    assert view.notes.rows == tuple(rows_of(bench, 0)[1:3])
+    commands["previous_note"].trigger()
+    assert view.notes.rows == (rows_of(bench, 0)[1],)
+
+
+def test_muting_is_one_edit_that_is_heard_shown_and_taken_back(bench: Bench) -> None:
+    session, high = bench.session, rows_of(bench, 0)
+    click(bench, high[1])
+    click(bench, high[2], CONTROL)
+    assert bench.window.commands["mute_notes"].text() == "Mute 2 &notes"
+    QTest.keyClick(bench.window, Qt.Key.Key_M)
+    assert [edit.gain_db for edit in session.project.note_edits] == [-math.inf] * 2
+    assert bench.window.timeline.canvas.content.note_marks.muted == frozenset(high[1:3])
+    assert len(bench.window.playing._patches[0]) == 2
+    assert bench.window.commands["mute_notes"].text() == "Unmute 2 &notes"
+    QTest.keyClick(bench.window, Qt.Key.Key_Z, CONTROL)
+    assert session.project.note_edits == () and not bench.window.playing._patches
+
+
+def test_what_cannot_be_done_is_not_offered(bench: Bench) -> None:
+    commands = bench.window.commands
+    assert not commands["mute_notes"].isEnabled() and not commands["hear_notes"].isEnabled()
+    click(bench, 0)
+    assert commands["mute_notes"].isEnabled() and not commands["restore_notes"].isEnabled()
+    commands["remove_notes"].trigger()
+    assert commands["restore_notes"].isEnabled()
+    assert bench.session.project.note_edits[0].is_removed
+    commands["restore_notes"].trigger()
+    assert bench.session.project.note_edits == ()
+
+
+def test_hearing_notes_goes_back_to_where_it_was(qtbot: QtBot, bench: Bench) -> None:
+    playing, hearing = bench.window.playing, bench.window._slots.notes.hearing
+    click(bench, rows_of(bench, 0)[2])
+    playing.seek(500)
+    QTest.keyClick(bench.window, Qt.Key.Key_P)
+    assert hearing.is_hearing and playing.hears_alone
+    qtbot.waitUntil(lambda: playing.state().frame > 1000, timeout=3000)
+    qtbot.waitUntil(lambda: not hearing.is_hearing, timeout=5000)
+    qtbot.waitUntil(lambda: not playing.state().is_playing and playing.state().frame == 500, timeout=3000)
+    assert not playing.hears_alone
+
+
+def test_hearing_can_be_ended_and_playing_goes_on(qtbot: QtBot, bench: Bench) -> None:
+    playing, hearing = bench.window.playing, bench.window._slots.notes.hearing
+    click(bench, rows_of(bench, 0)[6])
+    playing.play_from(2000)
+    qtbot.waitUntil(lambda: playing.state().is_playing and playing.state().frame > 2100, timeout=3000)
+    QTest.keyClick(bench.window, Qt.Key.Key_P)
+    assert playing.hears_alone
+    QTest.keyClick(bench.window, Qt.Key.Key_P)
+    assert not hearing.is_hearing and not playing.hears_alone
+    qtbot.waitUntil(lambda: playing.state().is_playing and 2000 < playing.state().frame < 12000, timeout=3000)
+    playing.stop()
+
+
+def test_the_gain_is_heard_while_it_is_tried_and_taken_at_the_end(qtbot: QtBot, bench: Bench) -> None:
+    row = rows_of(bench, 0)[1]
+    click(bench, row)
+    bench.window.commands["gain_notes"].trigger()
+    dialog = bench.window.findChild(NoteGainDialog)
+    assert dialog is not None
+    dialog.slider.setValue(12)
+    assert bench.session.project.note_edits == ()
+    assert bench.window.playing._patches[0][0].factor == pytest.approx(10**0.3 - 1)
+    dialog.reject()
+    assert not bench.window.playing._patches
+    bench.window.commands["gain_notes"].trigger()
+    dialog = bench.window.findChildren(NoteGainDialog)[-1]
+    dialog.slider.setValue(-9)
+    dialog.accept()
+    assert bench.session.project.note_edits[0].gain_db == -4.5
+    assert bench.window.timeline.canvas.content.note_marks.text_of(row) == "−4.5 dB"
+
+
+def test_the_menu_of_a_note_is_reached_by_mouse_and_key(bench: Bench) -> None:
+    editing, canvas = bench.window._slots.notes, bench.window.timeline.canvas
+    from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QContextMenuEvent
+    from PySide6.QtWidgets import QApplication
+
+    def ask(reason: QContextMenuEvent.Reason, at: QPoint) -> None:
+        QApplication.sendEvent(canvas, QContextMenuEvent(reason, at, canvas.mapToGlobal(at)))
+
+    assert QEvent.Type.ContextMenu
+    ask(QContextMenuEvent.Reason.Mouse, point_of(bench, 3))
+    assert editing.menu is not None and bench.window.timeline.notes.rows == (3,)
+    texts = [a.text() for a in editing.menu.actions() if not a.isSeparator()]
+    assert "Hear &note alone" in texts and "Mute &note" in texts
+    editing.menu.close()
+    before = editing.menu
+    ask(QContextMenuEvent.Reason.Keyboard, QPoint(5, 5))
+    assert editing.menu is not before
+    editing.menu.close()
+
+
+def test_patches_play_without_clicks(qtbot: QtBot, bench: Bench) -> None:
+    session, playing = bench.session, bench.window.playing
+    session.apply(note_edits.mute(session.project, session.notes.places.names.keys_of(rows_of(bench, 0))))  # type: ignore[union-attr]
+    before = np.abs(np.diff(playing.sources[0].read(0, 30000))).max()
+    patched = playing._player._material
+    qtbot.waitUntil(lambda: playing._player._done == playing._player._asked, timeout=3000)
+    patched = playing._player._material
+    assert patched is not None
+    samples, _ = patched.render(0, 30000)
+    assert np.abs(np.diff(samples)).max() < 3 * before
+
+
+def test_selected_notes_are_offered_for_export(bench: Bench) -> None:
+    click(bench, 0)
+    click(bench, 2, CONTROL)
+    bench.window.commands["export_notes"].trigger()
+    dialog = bench.window.findChild(NoteExportDialog)
+    assert dialog is not None and len(dialog.choices.note_keys) == 2 and not dialog.choices.is_note_by_note
+    dialog.each.setChecked(True)
+    assert dialog.choices.is_note_by_note and dialog.names.text().count("\n") == 1
+    dialog.reject()
