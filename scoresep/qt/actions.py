@@ -156,6 +156,15 @@ ACTIONS: tuple[ActionSpec, ...] = (
         True,
     ),
     ActionSpec(
+        "other_stems",
+        PLAYBACK,
+        "&Hear the other stems",
+        ("B",),
+        "Hear other stems of this recording at the same place; hold B to compare for a moment",
+        True,
+    ),
+    ActionSpec("compare", PLAYBACK, "Co&mpare with", submenu="compare"),
+    ActionSpec(
         "check_clicks",
         PLAYBACK,
         "Hear &clicks at notes",

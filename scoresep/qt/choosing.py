@@ -11,7 +11,9 @@ from PySide6.QtWidgets import QMainWindow, QMenu
 from scoresep.engines.separation.devices import DeviceState
 from scoresep.model.project import Change, Project, Recipe, RecipeRule
 from scoresep.qt.bridge import Bridge
+from scoresep.qt.comparing import Comparing
 from scoresep.qt.method_menu import add_method_menu
+from scoresep.qt.playing import Playing
 from scoresep.qt.separation_dialog import SeparateDialog
 from scoresep.qt.timeline.edge_editing import MenuPlace
 from scoresep.session import edits, recipes
@@ -20,16 +22,22 @@ from scoresep.session.separating import devices_here
 
 
 class Choosing(QObject):
-    """What the actions about making stems do.
+    """What the actions about making stems do, and those that compare them.
 
     Parameters
     ----------
     bridge : Bridge
     window : QMainWindow
+    playing : Playing
+
+    Attributes
+    ----------
+    comparing : Comparing
     """
 
-    def __init__(self, bridge: Bridge, window: QMainWindow) -> None:
+    def __init__(self, bridge: Bridge, window: QMainWindow, playing: Playing) -> None:
         super().__init__(window)
+        self.comparing = Comparing(bridge, playing, self)
         self._bridge, self._window = bridge, window
         self._session = bridge.session
         self._states: tuple[DeviceState, ...] = ()
@@ -40,14 +48,15 @@ class Choosing(QObject):
         return {
             "separate": self.ask,
             "separate_again": lambda: self._bridge.attempt(self._session.start_separation),
-        }
+        } | self.comparing.slots()
 
     def possible(self) -> dict[str, bool]:
         """Return which actions can be taken now."""
         session = self._session
         can = session.project.alignment is not None and session.source is not None
         can = can and session.job("separation") is None
-        return {"separate": can, "separate_again": can and session.has_stale_stems}
+        own = {"separate": can, "separate_again": can and session.has_stale_stems}
+        return own | self.comparing.possible()
 
     def ask(self) -> None:
         """Ask how to separate, and do it or keep it for later."""

@@ -77,11 +77,13 @@ class Commands(QObject):
         self._switched_at_s = 0.0
         self.notes = NoteEditing(stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, stage.window)
         self._exported_to: dict[str, str] = {}  # folder of the last export by the key of its recording
-        self._choosing = Choosing(stage.bridge, stage.window)
+        self._choosing = Choosing(stage.bridge, stage.window, stage.playing)
+        self.comparing = self._choosing.comparing
         self._correcting = Correcting(
             stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, self, self._choosing.add_menus
         )
         self.actions = make_actions(stage.window, self.notes.slots() | self._slots() | self._correcting.slots() | self._choosing.slots())
+        stage.playing.compared.connect(self.refresh)
         stage.parts.rule_set.connect(self._choosing.set_rule)
         stage.parts.rule_removed.connect(self._choosing.remove_rule)
         stage.parts.stem_line.pressed.connect(self._choosing.ask)
@@ -200,12 +202,14 @@ class Commands(QObject):
             "correct": stage.timeline.editing.is_correcting,
             "loop": stage.playing.loop is not None,
             "original": stage.playing.is_original,
+            "other_stems": stage.playing.hears_other,
             "follow": session.settings.follows_playhead,
             "aligns_on_open": session.settings.aligns_on_open,
             "full_screen": stage.window.isFullScreen(),
         }
         for name, is_checked in checked.items():
             self.actions[name].setChecked(is_checked)
+        self.actions["other_stems"].setToolTip(self.comparing.tip)
 
     # --------------------------------------------------------------------------------------------------- playing
 

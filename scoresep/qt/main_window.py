@@ -111,6 +111,7 @@ class MainWindow(QMainWindow):
             "appearance": appearance_menu(self, self.session),
             "output": output_menu(self, self.session),
             "check_balance": balance_menu(self, self.playing),
+            "compare": self._slots.comparing.menu(self),
             "spectrogram_sounds": spectrogram_menu(self, self.spectrogram),
         }
         fill_menu_bar(self.menuBar(), self.commands, submenus)
@@ -161,6 +162,7 @@ class MainWindow(QMainWindow):
         self.score_strip.play_requested.connect(self.playing.play_from)
         self.score_strip.mode_changed.connect(lambda mode: self.show_systems(mode is Mode.SYSTEMS))
         self.playing.original_changed.connect(lambda _: self._slots.refresh())
+        self.playing.compared.connect(self._show_compared)
         self.playing.loop_changed.connect(lambda _: self._slots.refresh())
         self.parts.mixer_changed.connect(lambda mixer: session.set_mixer(mixer, by=self.parts))
         self.parts.part_chosen.connect(self.spectrogram.choose_part)
@@ -233,6 +235,10 @@ class MainWindow(QMainWindow):
         self.feed.show_heard(self.playing.keys)
         self.score_feed.show_heard(self.playing.keys)
         self._slots.refresh()
+
+    def _show_compared(self) -> None:
+        self.transport.compare.setVisible(self.playing.other is not None)
+        self.separating.show_making(self.parts.stem_line)
 
     def _show_title(self) -> None:
         path, recording, score = self.session.path, self.session.project.recording, self.session.project.score_file
@@ -349,6 +355,8 @@ class MainWindow(QMainWindow):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_X and not event.isAutoRepeat():
             self._slots.let_go_of_original()
+        elif event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+            self._slots.comparing.let_go()
         super().keyReleaseEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:

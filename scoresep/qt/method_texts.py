@@ -106,3 +106,8 @@ def stems_tip(project: Project, facts: StemFacts) -> str:
         lines.append(f"Asked for: {recipe_text(facts.recipe)}")
         lines += [f"– {rule_text(project, rule)}" for rule in facts.recipe.rules]
     return "\n".join(lines)
+
+
+def set_text(facts: StemFacts) -> str:
+    """Write which stems are meant, where there are several: what made them, and when."""
+    return ", ".join(word for word in (stems_text(facts), facts.made_at) if word)

@@ -76,6 +76,9 @@ class Playing(QObject):
 
     def read_project(self, changed: Changed) -> None:
         """Take over what has changed."""
+        if "recording" in changed.what and self._other is not None:
+            self._other, self._hears_other = None, False
+            self.compared.emit()
         if changed.what & {"recording", "source"}:
             self._open_recording()
         if changed.what & {"recording", "source", "stem_set"}:

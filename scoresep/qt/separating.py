@@ -36,6 +36,8 @@ class Separating:
         text, tip = stems_text(facts), stems_tip(session.project, facts)
         if stem_set == session.project.stem_set and session.has_stale_stems:
             text, tip = f"{text}  ·  out of date", f"{tip}\nMade before the last changes"
+        if self._playing.other is not None:
+            text = f"{'B' if self._playing.hears_other else 'A'}:  {text}"
         line.show_text(text, f"{tip}\nPress to choose how stems are made")
 
     def tick(self, state: PlayerState) -> None:

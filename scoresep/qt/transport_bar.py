@@ -87,18 +87,24 @@ class PositionDisplay(QWidget):
                 x += field
 
 
-class SourceSwitch(FlatButton):
-    """Stems or the original: two fields of which one is lit."""
+class Switch(FlatButton):
+    """Two fields of which one is lit, the second in the colour of what is heard alone.
 
-    FIELDS = ("Stems", "Original")
+    Parameters
+    ----------
+    name : str
+    first, second : str
+        What stands in the fields.
+    """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Hear the original recording instead of the stems", SOLO_COLOR, parent)
+    def __init__(self, name: str, first: str, second: str, parent: QWidget | None = None) -> None:
+        super().__init__(name, SOLO_COLOR, parent)
+        self._fields = (first, second)
         self.setCheckable(True)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
-        width = max(self.fontMetrics().horizontalAdvance(field) for field in self.FIELDS) + em(self, 1.2)
+        width = max(self.fontMetrics().horizontalAdvance(field) for field in self._fields) + em(self, 1.2)
         return QSize(2 * width, em(self, 1.75))
 
     def minimumSizeHint(self) -> QSize:
@@ -112,7 +118,7 @@ class SourceSwitch(FlatButton):
             painter.setPen(QPen(line_color(palette), 1.0))
             painter.setBrush(palette.color(QPalette.ColorRole.Base))
             painter.drawRoundedRect(outer, radius, radius)
-            for i, field in enumerate(self.FIELDS):
+            for i, field in enumerate(self._fields):
                 rect = QRectF(outer.left() + i * outer.width() / 2, outer.top(), outer.width() / 2, outer.height())
                 color = faint_color(palette)
                 if not self.isEnabled():
@@ -163,7 +169,9 @@ class TransportBar(QWidget):
         self.loop = IconButton("loop", "Loop")
         self.follow = IconButton("follow", "Follow")
         self.position = PositionDisplay()
-        self.switch = SourceSwitch()
+        self.switch = Switch("Hear the original recording instead of the stems", "Stems", "Original")
+        self.compare = Switch("Hear the other stems", "A", "B")
+        self.compare.hide()
         self.align = TextButton("Align", "Align", "align", is_framed=True)
         self.separate = TextButton("Separate", "Separate", "split", is_framed=True)
         self.export = TextButton("Export", "Export", "export", is_framed=True)
@@ -173,6 +181,7 @@ class TransportBar(QWidget):
             (self.loop, "loop"),
             (self.follow, "follow"),
             (self.switch, "original"),
+            (self.compare, "other_stems"),
             (self.align, "align"),
             (self.separate, "separate"),
             (self.export, "export"),
@@ -188,6 +197,7 @@ class TransportBar(QWidget):
         row.addWidget(self.position)
         row.addSpacing(em(self, 0.5))
         row.addWidget(self.switch)
+        row.addWidget(self.compare)
         row.addStretch(1)
         for button in (self.align, self.separate, self.export):
             row.addWidget(button)

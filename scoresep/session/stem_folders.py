@@ -43,6 +43,16 @@ def find_stems(home: Path, input_key: str) -> StemSet | None:
     return None
 
 
+def complete_sets(home: Path, content_key: str) -> tuple[StemSet, ...]:
+    """Return all stems of a recording that lie in `home`, the newest first."""
+    found: list[tuple[float, StemSet]] = []
+    for folder in home.glob(f"{_PREFIX}*") if home.is_dir() else ():
+        with contextlib.suppress(InputError, OSError):
+            if read_manifest(folder)["recording"].get("content_key") == content_key:
+                found.append(((folder / MANIFEST_NAME).stat().st_mtime, read_stem_set(folder)))
+    return tuple(stem_set for _, stem_set in sorted(found, key=lambda each: each[0], reverse=True))
+
+
 def sweep(home: Path, spared_key: str = "") -> None:
     """Remove what killed processes have left half written in `home`, and that as well where nothing is left in it.
 
