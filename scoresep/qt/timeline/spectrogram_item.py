@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QFontMetricsF
 
 from scoresep.model.spectrogram import level_to_db
 from scoresep.qt.timeline.content import TimelineContent
@@ -25,7 +25,7 @@ from scoresep.qt.timeline.theme import blend, translucent
 
 LEAST_LANE_PX = 190.0
 KEYS_PX = 15.0
-MOST_OVERTONE_NOTES = 160
+MOST_OVERTONE_NOTES = 120
 # Names of keys beside this many pixels for a semitone; below, those of the octaves alone.
 NAMES_FROM_PX = 15.0
 OCTAVE_NAMES_FROM_PX = 14.0
@@ -89,15 +89,29 @@ class SpectrogramItem(Lane):
         look, room, layout = self.content.spectrogram.look, self.room(top, height), self.content.layout
         if layout is None:
             return
-        part = self.content.spectrogram.chosen_part
-        if look.with_overtones and part is not None:
+        if look.with_overtones and not self._has_too_many(ctx):
             places = layout.visible(*ctx.frame_range(4.0))
-            in_sight = layout.visible(ctx.axis.start_frame, ctx.axis.end_frame)
-            # the same for a strip and for all of it, so that scrolling paints what repainting would
-            if (layout.part_index[in_sight] == part).sum() <= MOST_OVERTONE_NOTES:
-                paint_overtones(ctx, self.content, places[layout.part_index[places] == part], room)
+            part = self.content.spectrogram.chosen_part
+            paint_overtones(ctx, self.content, places[layout.part_index[places] == part], room)
         if look.with_notes:
             paint_notes(ctx, self.content, room)
+
+    def _has_too_many(self, ctx: PaintContext) -> bool:
+        """Whether so many notes of the chosen part are in sight that their overtones would cover everything."""
+        layout, part = self.content.layout, self.content.spectrogram.chosen_part
+        if layout is None:
+            return False
+        in_sight = layout.visible(ctx.axis.start_frame, ctx.axis.end_frame)
+        return bool((layout.part_index[in_sight] == part).sum() > MOST_OVERTONE_NOTES)
+
+    def paint_pinned(self, ctx: PaintContext, top: float, height: float) -> None:
+        """Say where overtones are asked for and cannot be shown."""
+        if self.content.spectrogram.look.with_overtones and self._has_too_many(ctx):
+            text = "Overtones show from nearer by"
+            width = QFontMetricsF(ctx.painter.font()).horizontalAdvance(text) + 16
+            plate = QRectF(ctx.left + ctx.axis.width_px - width - 8, top + 8, width, 20)
+            ctx.painter.fillRect(plate, translucent(ctx.theme.ground, 0.85))
+            ctx.text(plate, text, ctx.theme.text, Qt.AlignmentFlag.AlignHCenter)
 
     def paint_touched(
         self, ctx: PaintContext, top: float, height: float, selected: NDArray[np.int64], touched: int | None
