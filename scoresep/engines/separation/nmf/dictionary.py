@@ -16,6 +16,7 @@ from torch import Tensor
 from scoresep.engines.separation.activity import attack_intervals, note_intervals, paint, pitches_of
 from scoresep.engines.separation.axis import FitAxis, fit_axis
 from scoresep.engines.separation.grid import FrameGrid
+from scoresep.engines.separation.nmf.envelopes import Envelopes
 from scoresep.engines.separation.nmf.settings import NmfSettings
 from scoresep.engines.separation.nmf.templates import Atoms, band_bumps, make_atoms, neighbour_weights
 from scoresep.model.alignment import SoundingNotes
@@ -133,6 +134,7 @@ class Dictionary:
         self._axis_gain_bumps = self.axis.reduce(self._gain_bumps) / self.axis.widths
         self._axis_residual = self.axis.reduce(self._residual)
         self.partials = self._first_partials()
+        self._envelopes = Envelopes(rows.pitches, rows.stem_count, self.partials.shape[1])
         self.bands = torch.ones(2 * rows.stem_count, settings.attack_bands, device=device)
         self.bands /= (self.bands @ self._bumps).sum(1, keepdim=True)
         self.gains = torch.ones(rows.stem_count, channels, settings.gain_bands, device=device)
@@ -217,7 +219,9 @@ class Dictionary:
                 projected = tones.project(values)
                 into[pitches] = projected.reshape(-1, shifts, projected.shape[1]).sum(1)
         heard = self.partials * heard
-        shared = (self._neighbours @ heard) / (self._neighbours @ exposure + TINY)
+        by_number = (self._neighbours @ heard) / (self._neighbours @ exposure + TINY)
+        by_frequency = self._envelopes.shared(heard, exposure)
+        shared = by_number + self.settings.envelope_share * (by_frequency - by_number)
         trust = sharing * self.channels * seen.loudness.sum() / max(seen.windows, 1)
         self.partials = unit_sum((heard + trust * shared) / (exposure + trust + TINY))
         broad = self.rows.broad

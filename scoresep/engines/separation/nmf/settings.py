@@ -40,6 +40,8 @@ class NmfSettings:
         What the residual costs everywhere.
     sharing_first, sharing : float
         How many windows of mean loudness the opinion of neighbouring pitches counts for, at first and in the end.
+    envelope_share : float
+        How much of that opinion is about the same frequency; the rest is about the partial of the same number.
     attack_bands, residual_bands, gain_bands : int
         Bands of attacks and unpitched notes, of the residual, and of a part's gains in the channels.
     tolerances : Tolerances
@@ -58,6 +60,7 @@ class NmfSettings:
     residual_cost: float = 0.3
     sharing_first: float = 200.0
     sharing: float = 0.2
+    envelope_share: float = 0.5
     attack_bands: int = 40
     residual_bands: int = 24
     gain_bands: int = 12
