@@ -127,7 +127,7 @@ def _joined(request: StretchRequest, rows: np.ndarray, found: Alignment) -> Alig
     offset[ends_inside] += moved[ends_inside]
     onset[into], offset[into] = new.onset_frame[inner], new.offset_frame[inner]
     is_lost = times.is_present[into] & ~new.is_present[inner]
-    confidence[into] = np.where(is_lost, NOT_FOUND_AGAIN, new.confidence[inner])
+    confidence[into] = np.where(is_lost, NOT_FOUND_AGAIN, new.confidence[inner] * present.confidence)
     is_present[into] |= new.is_present[inner]
     offset = np.maximum(offset, onset + (~notes.is_grace).astype(np.int64))
     joined = replace(times, onset_frame=onset, offset_frame=offset, confidence=confidence, is_present=is_present)

@@ -94,15 +94,17 @@ def measure(piece: Piece, recording: Edited) -> list[float]:
     for k in np.flatnonzero(np.isfinite(notes.pitch_midi) & (notes.duration_quarter > 0)).tolist():
         place = _place(unfolded, float(notes.onset_quarter[k]))
         of_note.setdefault((int(notes.part_index[k]), int(notes.pitch_midi[k]), *place), []).append(k)
+    keys = [(int(n[0]), int(n[1]), *_place(piece.unfolded, n[2])) for n in piece.original.notes]
+    heard = {key for key, onsets_s in zip(keys, recording.onsets_s, strict=True) if onsets_s}
     hits = played = 0
     absent: list[bool] = []
-    for note, onsets_s in zip(piece.original.notes, recording.onsets_s, strict=True):
-        same = of_note.get((int(note[0]), int(note[1]), *_place(piece.unfolded, note[2])), [])
+    for key, onsets_s in zip(keys, recording.onsets_s, strict=True):
+        same = of_note.get(key, [])
         onset_s = [times.onset_frame[k] / recording.rate for k in same if times.is_present[k]]
         if onsets_s:
             played += 1
             hits += any(abs(a - b) < 0.05 for a in onset_s for b in onsets_s)
-        elif same:
+        elif same and key not in heard:
             absent.append(not onset_s)
     found = int((times.is_present & (notes.duration_quarter > 0)).sum())
     precision, recall = hits / max(found, 1), hits / max(played, 1)

@@ -1,4 +1,4 @@
-"""How sure an alignment is, note by note and as a whole: probabilities, as `model.confidence` has it.
+"""How sure an alignment is, note by note: probabilities, as `model.confidence` has it.
 
 The figures were fitted to renderings of scores whose note times are known: played as written; with passages of a part
 left out, held on, late, early; with stretches of the recording cut out, put in, or played backwards. Of the notes of
@@ -14,10 +14,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
-# The fit at which score and recording as likely belong together as not, and how far around that it is unsure. Of 66
-# scores beside strangers' recordings none fitted better than 0.082; of 74 beside their own, cut and patched ones too,
-# three fitted worse than 0.13.
-EVEN_FIT, FIT_WIDTH = 0.1, 0.015
 # How the evidence is weighed: the note's own presence, that of all notes at its time and around it, that of the notes
 # of its part around it, how unsteady the tempo is there, how likely its part leaves it out.
 OWN, BESIDE, AROUND, AROUND_OF_PART, UNSTEADY, LEFT_OUT, CONSTANT = 0.09, 0.55, 0.18, 0.41, -4.2, -0.68, -4.9
@@ -50,11 +46,6 @@ class NoteEvidence:
     absence: NDArray[np.float64]
     left_out: NDArray[np.float64]
     unsteadiness: NDArray[np.float64]
-
-
-def belonging(fit: float) -> float:
-    """Return how sure it is that score and recording belong together, 0 to 1, from the fit of the coarse path."""
-    return float(expit((fit - EVEN_FIT) / FIT_WIDTH))
 
 
 def note_confidence(evidence: NoteEvidence, belonging: float) -> NDArray[np.float64]:

@@ -28,6 +28,7 @@ MARGIN_S = 0.25
 MOST_COUNTED = 2  # of repeats, where all are left out: who takes none of many has made up one mind
 MOST_CELLS = 4_000_000
 MOST_ROUNDS = 3
+AROUND_S = 0.5  # before and after every run
 
 
 def has_choices(score: Score) -> bool:
@@ -66,6 +67,17 @@ def find_choices(
         if best == before:
             break
     return best
+
+
+def within_score(search: Search, path: CoarsePath) -> Search:
+    """Return what is heard while the score is played: what is put in between says nothing of repeats."""
+    keep = np.zeros(len(search.heard), np.bool_)
+    for run in (*path.runs, *path.again):
+        first, last = (
+            (s + side * AROUND_S) * search.scale.frame_rate_hz for s, side in ((run.time_s[0], -1), (run.time_s[-1], 1))
+        )
+        keep[max(round(first), 0) : round(last)] = True
+    return replace(search, heard=search.heard[keep])
 
 
 class Comparison:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engines_audio import RATE, Playing, melody_rows, play
-from hypothesis import given
-from hypothesis import strategies as st
 from small_scores import score_of, straight
 
 from scoresep.engines.alignment.align import align
-from scoresep.engines.alignment.confidence import NoteEvidence, belonging, note_confidence, unsteadiness
+from scoresep.engines.alignment.confidence import NoteEvidence, note_confidence, unsteadiness
 from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.model.audio import ArraySource
 from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
@@ -51,12 +49,6 @@ def test_notes_of_a_strange_score_are_doubtful() -> None:
     unfolded, other = (straight(score_of(melody_rows(seed, 2, MEASURES), MEASURES)) for seed in (5, 6))
     times = align(play(other)[0], unfolded, AlignmentOptions(), Progress()).note_times
     assert (times.confidence < DOUBTFUL_CONFIDENCE).all()
-
-
-@given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5))
-def test_a_better_fit_makes_belonging_surer(one: float, other: float) -> None:
-    assert (belonging(one) <= belonging(other)) == (one <= other) or np.isclose(belonging(one), belonging(other))
-    assert 0 <= belonging(one) <= 1
 
 
 def test_what_is_rather_absent_left_out_or_hurried_is_less_sure() -> None:
