@@ -31,6 +31,8 @@ MOST_NUMERATOR, MOST_DENOMINATOR = 255, 64
 DRUM_CHANNEL = 9
 CHANNELS = (*range(DRUM_CHANNEL), *range(DRUM_CHANNEL + 1, 16))
 VELOCITY = 80
+# Notes of one key that begin within this time are one unison, not struck again.
+UNISON_US = 50_000
 UNPITCHED_KEY = 38  # snare drum, in the General MIDI percussion map
 
 
@@ -61,6 +63,11 @@ class _Clock:
     tempi_us: tuple[int, ...]
     division: int
 
+    def us_at(self, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Convert ticks to microseconds."""
+        last = np.maximum(ticks - self.ticks[-1], 0) * self.tempi_us[-1] / self.division
+        return np.asarray(np.interp(ticks, self.ticks, self.us) + last)
+
     def ticks_at(self, us: NDArray[np.float64]) -> NDArray[np.int64]:
         """Convert microseconds to the nearest ticks; after the end the last tempo goes on."""
         last = np.maximum(us - self.us[-1], 0.0) * self.division / self.tempi_us[-1]
@@ -73,7 +80,8 @@ def midi_bytes(
 ) -> bytes:
     """Make the file: a track with tempi, metres and a marker at every bar, then one for each part.
 
-    A key that is struck again while it is down is let go at that moment, since MIDI knows it once only.
+    A key that is struck again while it is down is let go at that moment, since MIDI knows it once only; unisons within
+    a part are struck twice.
 
     Parameters
     ----------
@@ -145,7 +153,7 @@ def _part_events(
     for key in np.unique(keys):
         struck = np.sort(starts[keys == key])
         for start, end in zip(starts[keys == key].tolist(), ends[keys == key].tolist(), strict=True):
-            later = struck[np.searchsorted(struck, start, side="right") :]
+            later = struck[np.searchsorted(clock.us_at(struck), clock.us_at(np.array([start]))[0] + UNISON_US) :]
             end = max(min(end, int(later[0])) if len(later) else end, start + 1)
             events.append((start, 5, mido.Message("note_on", channel=channel, note=int(key), velocity=VELOCITY)))
             events.append((end, 4, mido.Message("note_off", channel=channel, note=int(key), velocity=0)))

@@ -33,6 +33,8 @@ class PerformedNotes:
     key : ndarray [shape=(notes,)], int64
         MIDI pitch; -1 for drums.
     onset_s, offset_s : ndarray [shape=(notes,)], float64
+    quarter : ndarray [shape=(notes,)], float64
+        Where they begin on the beats of the file; NaN where it has none.
     voice_names : tuple of str
         Name of the track of each voice.
     """
@@ -41,6 +43,7 @@ class PerformedNotes:
     key: NDArray[np.int64]
     onset_s: NDArray[np.float64]
     offset_s: NDArray[np.float64]
+    quarter: NDArray[np.float64]
     voice_names: tuple[str, ...]
 
 
@@ -73,7 +76,9 @@ def read_performance(path: str | Path, data: bytes) -> PerformedNotes:
     rows.sort(key=lambda row: (row[2], row[0], row[1]))
     voice, key, start, end = (np.array(column, np.int64) for column in zip(*rows, strict=True))
     seconds = _seconds(np.stack([start, end]), tempi, midi.ticks_per_beat)
-    return PerformedNotes(voice, key, seconds[0], seconds[1], tuple(names))
+    has_beats = 0 < midi.ticks_per_beat < 0x8000
+    quarter = start / midi.ticks_per_beat if has_beats else np.full(len(start), np.nan)
+    return PerformedNotes(voice, key, seconds[0], seconds[1], quarter, tuple(names))
 
 
 def _read_track(track: Any, rows: list[tuple[int, int, int, int]], names: list[str], tempi: dict[int, int]) -> None:

@@ -20,6 +20,10 @@ from scoresep.model.timemap import TimeMap, rising_time_map
 TOGETHER_S = 0.03
 # A note may be this far from where it is expected, at first and when more is known.
 REACHES_S = (0.6, 0.35)
+# Where the beats of a performance are those of the score: how far a note may be from its beat, what share of the notes
+# must be nearer than a quarter of one, and what share of those met by time must be met again.
+BEAT_REACH, NEAR_BEAT = 0.45, 0.25
+LEAST_NEAR, LEAST_AGAIN = 0.9, 0.98
 WHOLE_TABLE = 4_000_000
 TICKS_PER_S = 1_000_000
 
@@ -64,6 +68,37 @@ def matched_notes(
     return match
 
 
+def matched_by_beat(
+    quarter: NDArray[np.float64],
+    symbol: Ints,
+    performed_quarter: NDArray[np.float64],
+    performed_symbol: Ints,
+    match: Ints,
+) -> Ints:
+    """Match again by beats, where the performance has those of the score: they tell apart what sounds the same.
+
+    Parameters
+    ----------
+    quarter, symbol, performed_symbol
+        As for `matched_notes`.
+    performed_quarter : ndarray [shape=(performed,)], float64
+        Where the performed notes lie on the beats of their file, whose first may be any of the score's.
+    match : ndarray [shape=(notes,)], int64
+        As it was found without beats; returned where the beats are others.
+    """
+    met = np.flatnonzero(match >= 0)
+    if not len(met) or not np.all(np.isfinite(performed_quarter)):
+        return match
+    expected = quarter + np.median(performed_quarter[match[met]] - quarter[met])
+    again = _nearest(expected, symbol, performed_quarter, performed_symbol, BEAT_REACH)
+    found = np.flatnonzero(again >= 0)
+    is_near = np.abs(performed_quarter[again[found]] - expected[found]) < NEAR_BEAT
+    if len(found) < LEAST_AGAIN * len(met) or is_near.mean() < LEAST_NEAR:
+        return match
+    is_left = (again < 0) & (match >= 0) & ~np.isin(match, again[found])  # such as grace notes, long before their beat
+    return np.where(is_left, match, again)
+
+
 def _in_order(
     quarter: NDArray[np.float64], symbol: Ints, performed_s: NDArray[np.float64], performed_symbol: Ints
 ) -> tuple[Ints, bool]:
@@ -88,29 +123,29 @@ def _expected(
 
 
 def _nearest(
-    expected_s: NDArray[np.float64],
+    expected: NDArray[np.float64],
     symbol: Ints,
-    performed_s: NDArray[np.float64],
+    performed: NDArray[np.float64],
     performed_symbol: Ints,
-    reach_s: float,
+    reach: float,
 ) -> Ints:
     """Give every note the nearest performed one of its symbol, the surest first."""
     rows: list[Ints] = []
     columns: list[Ints] = []
     for each in np.unique(symbol):
         here, there = np.flatnonzero(symbol == each), np.flatnonzero(performed_symbol == each)
-        there = there[np.argsort(performed_s[there], kind="stable")]
-        low = np.searchsorted(performed_s[there], expected_s[here] - reach_s)
-        high = np.searchsorted(performed_s[there], expected_s[here] + reach_s, side="right")
+        there = there[np.argsort(performed[there], kind="stable")]
+        low = np.searchsorted(performed[there], expected[here] - reach)
+        high = np.searchsorted(performed[there], expected[here] + reach, side="right")
         for i, first, last in zip(here.tolist(), low.tolist(), high.tolist(), strict=True):
             rows.append(np.full(last - first, i))
             columns.append(there[first:last])
-    match = np.full(len(expected_s), -1, np.int64)
+    match = np.full(len(expected), -1, np.int64)
     if not rows:
         return match
     row, column = np.concatenate(rows), np.concatenate(columns)
-    is_taken = np.zeros(len(performed_s), np.bool_)
-    for k in np.argsort(np.abs(performed_s[column] - expected_s[row]), kind="stable").tolist():
+    is_taken = np.zeros(len(performed), np.bool_)
+    for k in np.argsort(np.abs(performed[column] - expected[row]), kind="stable").tolist():
         if match[row[k]] < 0 and not is_taken[column[k]]:
             match[row[k]] = column[k]
             is_taken[column[k]] = True

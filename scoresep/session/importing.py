@@ -21,7 +21,7 @@ from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import Recording
 from scoresep.model.bending import Reach, bent_alignment, moved_times
 from scoresep.model.label_positions import counted_quarters, counts, labelled_quarters
-from scoresep.model.note_matching import matched_notes
+from scoresep.model.note_matching import matched_by_beat, matched_notes
 from scoresep.model.project import Project
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity
@@ -34,6 +34,8 @@ from scoresep.session import pipeline
 LEAST_SHARE = 0.5
 # Between imported instants the present alignment says how notes lie, if it is at most this much slower or faster.
 MOST_BEND = 1.5
+# Grace notes come before the note that they belong to, though the score has them at the same place.
+GRACE_QUARTER = 0.125
 FORMATS = "notes.csv, a MIDI performance, labels of Audacity or a layer of Sonic Visualiser"
 
 
@@ -186,11 +188,18 @@ def _match(performed: PerformedNotes, unfolded: UnfoldedScore, part_names: tuple
     part_of = _part_of_voice(performed, np.unique(notes.part_index).tolist(), part_names)
     if part_of is not None:
         parts = np.array(part_of)[performed.voice]
-        of_parts = notes.part_index * 1000 + key
-        match = matched_notes(notes.onset_quarter, of_parts, performed.onset_s, parts * 1000 + performed.key)
+        match = _match_of(performed, unfolded, notes.part_index * 1000 + key, parts * 1000 + performed.key)
         if np.sum(match >= 0) >= LEAST_SHARE * len(performed.key):
             return match
-    return matched_notes(notes.onset_quarter, key, performed.onset_s, performed.key)
+    return _match_of(performed, unfolded, key, performed.key)
+
+
+def _match_of(
+    performed: PerformedNotes, unfolded: UnfoldedScore, symbol: NDArray[np.int64], performed_symbol: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    quarter = unfolded.notes.onset_quarter - GRACE_QUARTER * unfolded.notes.is_grace
+    match = matched_notes(quarter, symbol, performed.onset_s, performed_symbol)
+    return matched_by_beat(quarter, symbol, performed.quarter, performed_symbol, match)
 
 
 def _part_of_voice(

@@ -94,7 +94,7 @@ def test_bars_and_beats_lie_on_the_grid_and_where_they_sound(gaps: list[float], 
     seconds = lead + np.concatenate([[0], np.cumsum(gaps)])
     tracks, _ = read(midi_bytes(unfolded, performed(unfolded, seconds.tolist()), PARTS, RATE, "A piece"))
     assert tracks[0]["name"] == "A piece" and [m[1] for m in tracks[0]["markers"]] == ["1", "2", "3", "4"]
-    np.testing.assert_allclose([m[0] for m in tracks[0]["markers"]], seconds[[0, 4, 8, 12]], atol=1e-4)
+    np.testing.assert_allclose([m[0] for m in tracks[0]["markers"]], seconds[[0, 4, 8, 12]], atol=5e-4)
     metres = tracks[0]["metres"]
     assert metres[-1][1:] == (4, 4) and metres[-1][0] in ((0,) if lead == 0 else (0, 1, 2, 3))
     assert metres[0][1] == (metres[-1][0] or 4), "before the score an incomplete bar, then full ones only"
@@ -154,3 +154,17 @@ def test_a_score_that_begins_before_the_recording() -> None:
     tracks, _ = read(midi_bytes(unfolded, alignment, PARTS, RATE))
     assert [n[0] for n in tracks[1]["notes"]] == pytest.approx([0.5 * i for i in range(14)], abs=0.001)
     assert tracks[0]["metres"] == [(0.0, 2, 4), (2.0, 4, 4)]
+
+
+def test_a_unison_within_a_part_is_struck_twice_and_held_to_its_last_end() -> None:
+    from scoresep.files.import_midi import read_performance
+
+    score = score_of([(0, 0, 0.0, 1.0, 60.0), (0, 0, 0.0, 4.0, 60.0)], 1, ("Violin",))
+    unfolded = straight(score)
+    alignment = even_alignment(unfolded, RATE, 0)
+    onset = alignment.note_times.onset_frame + np.array([0, RATE // 100])
+    alignment = replace(alignment, note_times=replace(alignment.note_times, onset_frame=onset))
+    performed = read_performance("unison.mid", midi_bytes(unfolded, alignment, PARTS[:1], RATE))
+    assert performed.onset_s == pytest.approx([0.0, 0.01], abs=0.001)
+    assert sorted(performed.offset_s) == pytest.approx([1.0, 4.0], abs=0.001)
+    assert performed.voice_names == ("Violin",) and performed.quarter[0] == 0
