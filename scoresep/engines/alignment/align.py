@@ -20,7 +20,7 @@ from scoresep.engines.alignment.played_map import RunFrames, note_ends_s, played
 from scoresep.engines.alignment.presence import absent_notes
 from scoresep.engines.alignment.score_events import ScoreEvents, score_events
 from scoresep.engines.alignment.similarity import heard_vectors
-from scoresep.engines.alignment.structure import find_choices, has_choices
+from scoresep.engines.alignment.structure import find_choices, has_choices, within_score
 from scoresep.engines.features import ONSET_SCALE, TONAL_SCALE, estimate_tuning_cents, pitch_spectra, reference_power
 from scoresep.errors import AlignmentError
 from scoresep.model.alignment import Alignment, NoteTimes
@@ -126,7 +126,7 @@ def _aligned(
     path = find_coarse_path(search, key, fixed_s, progress.part(0.5, 0.6), options.finds_departures)
     choices = given or PathChoices()
     if given is not None and has_choices(unfolded.score):
-        choices = find_choices(search, key.semitones, path, given, options)
+        choices = find_choices(within_score(search, path), key.semitones, path, given, options)
         if choices != given:
             unfolded = unfold(unfolded.score, performance_path(unfolded.score, choices)[0])
             events = score_events(unfolded, options)
