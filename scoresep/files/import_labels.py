@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from scoresep.errors import InputError
+from scoresep.files.notes_csv import MAX_SECONDS
 
 
 @dataclass(frozen=True)
@@ -70,4 +70,4 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= MAX_SECONDS else None
