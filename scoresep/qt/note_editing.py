@@ -128,7 +128,8 @@ class NoteEditing(QObject):
         """
         keys, session = self._selected(), self._session
         session.notes.want(keys, lambda: None)
-        dialog = NoteGainDialog(len(keys), note_edits.edits_of(session.project, keys)[0].gain_db, self._window)
+        first = note_edits.edits_of(session.project, keys)[0]
+        dialog = NoteGainDialog(len(keys), 0.0 if first.factor == 0.0 else first.gain_db, self._window)
         dialog.tried.connect(lambda gain_db: self._try(keys, gain_db))
         dialog.hear_asked.connect(lambda: self._bridge.attempt(self.hear))
         dialog.chosen.connect(lambda gain_db: self._edit(lambda p, k: note_edits.set_gain(p, k, gain_db)))

@@ -19,6 +19,8 @@ from scoresep.session.state import Changed, SessionState
 
 PLACE_FIELDS = ("recording", "score", "path", "alignment", "parts", "stem_set")
 JOB = "notes"
+NO_STEM = "These notes have no stem to be taken from; separate the recording first."
+NO_SOUND = "Grace notes, and notes that the recording does not have, have no sound of their own; select others."
 
 
 class NoteSounds:
@@ -48,8 +50,12 @@ class NoteSounds:
 
     def patches(self, note_edits: Sequence[NoteEdit] | None = None) -> dict[TrackKey, tuple[Patch, ...]]:
         """Return what edits lay over the stems, as far as it was made; by default those of the project."""
+        if note_edits is None:
+            note_edits = self._session.project.note_edits
+        if not note_edits:  # looking for places takes a while in a long score
+            return {}
         places, found = self.places, dict[TrackKey, list[Patch]]()
-        for key, place, factor in places.edited(self._session.project.note_edits if note_edits is None else note_edits):
+        for key, place, factor in places.edited(note_edits):
             samples = places.sound_of(place)
             if samples is not None:
                 found.setdefault(key, []).append(Patch(place.start_frame, samples, factor))
@@ -75,7 +81,7 @@ class NoteSounds:
         """
         wanted = tuple(keys)
         if not self.have_sound(wanted):
-            raise UsageError("These notes have no stem to be taken from; separate the recording first.")
+            raise UsageError(NO_STEM if self._session.project.stem_set is None else NO_SOUND)
         if self._start(wanted):
             self._waiting = [*self._waiting, (wanted, then)]
         else:
@@ -89,9 +95,10 @@ class NoteSounds:
 
     def _start(self, more: tuple[NoteKey, ...]) -> bool:
         """Start making what is missing for edits and for these notes; False where nothing is."""
-        project, places = self._session.project, self.places
+        project = self._session.project
         if project.stem_set is None or not (project.note_edits or more):
             return False
+        places = self.places
         keys = [edit.key for edit in project.note_edits]
         for wanted, _ in self._waiting:
             keys += wanted

@@ -83,6 +83,19 @@ def test_notes_are_selected_by_clicks(bench: Bench) -> None:
     assert notes.rows == ()
 
 
+def test_notes_in_a_frame_are_selected(bench: Bench) -> None:
+    canvas, high = bench.window.timeline.canvas, rows_of(bench, 0)
+    alt, left = Qt.KeyboardModifier.AltModifier, Qt.MouseButton.LeftButton
+    first, last = (point_of(bench, row) for row in (high[1], high[3]))
+    low, far = QPoint(first.x(), max(first.y(), last.y()) + 2), QPoint(last.x(), min(first.y(), last.y()) - 2)
+    selection = bench.window.timeline.selection
+    QTest.mousePress(canvas, left, alt, low)
+    QTest.mouseMove(canvas, far)
+    assert sorted(bench.window.timeline.notes.rows) == high[1:4]
+    QTest.mouseRelease(canvas, left, alt, far)
+    assert sorted(bench.window.timeline.notes.rows) == high[1:4] and bench.window.timeline.selection == selection
+
+
 def test_notes_are_selected_by_stretch_part_and_keys(bench: Bench) -> None:
     view, commands = bench.window.timeline, bench.window.commands
     bench.window.parts.choose(1)

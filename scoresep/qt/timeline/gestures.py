@@ -35,6 +35,7 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("Drag the edge of an activity", "While correcting by hand: where the part begins or ends; snaps to its notes"),
     ("Click on a note, Ctrl + click", "Select the note; add it to those that are selected, or take it away"),
     ("Shift + click on a note", "Select all notes of its part from the last selected one to it"),
+    ("Alt + drag over notes", "Select all notes in the frame"),
     ("Right click on a note", "Hear, mute, export … the selected notes"),
     ("Right click on segments", "Say which parts play there; split, merge"),
     ("Shift + drag a bar line", "Move all that comes after by as much"),

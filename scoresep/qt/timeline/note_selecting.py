@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QRubberBand
 
 from scoresep.model.score import UnfoldedScore
 from scoresep.qt.timeline.gestures import DRAG_FROM_PX
+from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 
@@ -17,7 +19,8 @@ from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 class NoteSelecting(QObject):
     """Keeps which notes are selected, and hears the canvas before those who drag and move about.
 
-    A click on a note selects it, Ctrl + click adds or takes away, Shift + click adds all notes of its part in between.
+    A click on a note selects it, Ctrl + click adds or takes away, Shift + click adds all notes of its part in between;
+    Alt + drag selects all that lie in a frame.
 
     Signals
     -------
@@ -40,6 +43,8 @@ class NoteSelecting(QObject):
         self._unfolded: UnfoldedScore | None = None
         self._rows: tuple[int, ...] = ()
         self._pressed_at: QPointF | None = None
+        self._framed_from: QPointF | None = None
+        self._frame = QRubberBand(QRubberBand.Shape.Rectangle, self._canvas)
         self._handlers: dict[QEvent.Type, Callable[..., bool]] = {
             QEvent.Type.MouseButtonPress: self._press,
             QEvent.Type.MouseMove: self._move,
@@ -131,17 +136,46 @@ class NoteSelecting(QObject):
         if row is not None and self._rows and modifiers == Qt.KeyboardModifier.ShiftModifier:
             self._extend_to(row)
             return True
+        if modifiers == Qt.KeyboardModifier.AltModifier and self._is_in_notes(event.position()):
+            self._framed_from = event.position()
+            return True
         if modifiers == Qt.KeyboardModifier.NoModifier:
             self._pressed_at = event.position()  # it may become a drag, which is for others
         return False
 
+    def _is_in_notes(self, position: QPointF) -> bool:
+        placed = self._canvas.lane_at(position.y())
+        is_free = not self._canvas.points.is_correcting  # there, Alt is for dragging a note without snapping
+        return is_free and position.x() >= HEADER_PX and placed is not None and isinstance(placed.lane, NoteItem)
+
     def _move(self, event: QMouseEvent) -> bool:
+        if self._framed_from is not None:
+            self._frame.setGeometry(QRectF(self._framed_from, event.position()).normalized().toAlignedRect())
+            self._frame.show()
+            self._select_framed(QRectF(self._framed_from, event.position()).normalized())
+            return True
         at = self._pressed_at
         if at is not None and abs(event.position().x() - at.x()) >= DRAG_FROM_PX:
             self._pressed_at = None
         return False
 
+    def _select_framed(self, frame: QRectF) -> None:
+        """Select the notes that a frame on the canvas touches."""
+        layout = self._canvas.content.layout
+        placed = next((p for p in self._canvas.placed if isinstance(p.lane, NoteItem)), None)
+        if layout is None or placed is None or not isinstance(placed.lane, NoteItem):
+            return
+        axis, top = self._canvas.axis, placed.top + self._canvas.lanes_offset
+        places = layout.visible(axis.x_to_frame(frame.left() - HEADER_PX), axis.x_to_frame(frame.right() - HEADER_PX))
+        upper = placed.lane.note_tops(layout, places, placed.height) + top
+        lower = upper + placed.lane.note_heights(layout, places, placed.height)
+        self.select(layout.row[places[(lower > frame.top()) & (upper < frame.bottom())]].tolist())
+
     def _release(self, event: QMouseEvent) -> bool:
+        if self._framed_from is not None:
+            self._framed_from = None
+            self._frame.hide()
+            return True
         at, self._pressed_at = self._pressed_at, None
         if at is not None and event.button() == Qt.MouseButton.LeftButton:
             row = self.note_at(at)
