@@ -75,7 +75,7 @@ class MainWindow(QMainWindow):
         self.parts = PartsPanel()
         self.feed = TimelineFeed(session, self.timeline)
         self.separating = Separating(session, self.playing, self.feed)
-        self.spectrogram = SpectrogramFeed(self.bridge, self.timeline)
+        self.spectrogram = SpectrogramFeed(self.bridge, self.timeline, self.playing)
         self.score_strip = ScoreStrip()
         self.score_feed = ScoreFeed(session, self.score_strip)
         self._slots = Commands(

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from scoresep.model.spectrogram import Spectrogram
 from scoresep.qt.bridge import Bridge
+from scoresep.qt.playing import Playing
 from scoresep.qt.theme import RESIDUAL_COLOR
 from scoresep.qt.timeline.spectrogram_picture import Look, Shown
 from scoresep.qt.timeline.timeline_view import TimelineView
@@ -50,15 +51,18 @@ class SpectrogramFeed(QObject):
     ----------
     bridge : Bridge
     view : TimelineView
+    playing : Playing
+        Says which of several sets of stems is heard: that one is shown.
     """
 
     changed = Signal()
 
-    def __init__(self, bridge: Bridge, view: TimelineView) -> None:
+    def __init__(self, bridge: Bridge, view: TimelineView, playing: Playing) -> None:
         super().__init__(view)
         self._session = bridge.session
         self._view = view
         self._picture = view.spectrogram
+        self._playing = playing
         self.choice = Choice()
         self._sounds: tuple[SoundToShow, ...] = ()
         self._asked: tuple[SoundToShow, ...] = ()
@@ -69,6 +73,7 @@ class SpectrogramFeed(QObject):
         view.spectrogram_gestures.height_changed.connect(lambda px: self._set(spectrogram_height_px=px))
         view.spectrogram_gestures.gain_changed.connect(lambda db: self._set(spectrogram_gain_db=db))
         bridge.ticked.connect(self._tick)
+        playing.compared.connect(self._refresh)
 
     # ------------------------------------------------------------------------------------------- from the session
 
@@ -114,7 +119,7 @@ class SpectrogramFeed(QObject):
     def choices(self) -> list[tuple[Choice, str]]:
         """Return what can be shown, with its name."""
         found = [(Choice(), "Recording")]
-        stem_set = self._session.project.stem_set
+        stem_set = self._playing.heard_set
         for stem in stem_set.stems if stem_set is not None else ():
             key: int | str = "residual" if stem.part_index is None else stem.part_index
             found.append((Choice(key), self._name_of(key)))
@@ -197,7 +202,8 @@ class SpectrogramFeed(QObject):
             self.changed.emit()
             return
         part = self.choice.stem if isinstance(self.choice.stem, int) else None
-        stem = spectrograms.stem_to_show(project, part) if self.choice.stem is not None else None
+        heard = self._playing.heard_set
+        stem = spectrograms.stem_to_show(project, part, heard) if self.choice.stem is not None else None
         if stem is None:
             self.choice = replace(self.choice, stem=None)
             self._sounds = (recording,)

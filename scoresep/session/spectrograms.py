@@ -11,7 +11,7 @@ from scoresep.files.cache import combined_key
 from scoresep.files.spectrogram_files import SpectrogramFile, load_spectrogram, want_slab
 from scoresep.files.stem_files import StemSource
 from scoresep.model.audio import Recording, SampleSource
-from scoresep.model.project import Project
+from scoresep.model.project import Project, StemSet
 from scoresep.model.spectrogram import Spectrogram, SpectrogramShape
 from scoresep.progress import Progress
 from scoresep.session.stem_peaks import stem_peak_key
@@ -45,9 +45,9 @@ def recording_to_show(project: Project) -> SoundToShow | None:
     return None if recording is None else SoundToShow(recording.content_key, recording)
 
 
-def stem_to_show(project: Project, part_index: int | None) -> SoundToShow | None:
-    """Return a stem of a project (None: the residual); None where there is none."""
-    stem_set, recording = project.stem_set, project.recording
+def stem_to_show(project: Project, part_index: int | None, stem_set: StemSet | None = None) -> SoundToShow | None:
+    """Return a stem of a project or of other stems of it (None: the residual); None where there is none."""
+    stem_set, recording = stem_set or project.stem_set, project.recording
     stem = next((s for s in stem_set.stems if s.part_index == part_index), None) if stem_set is not None else None
     if stem_set is None or stem is None or recording is None:
         return None

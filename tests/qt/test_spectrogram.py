@@ -11,8 +11,9 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 from timeline_scenes import drag, pixels, turn_wheel
-from window_bench import FRAMES, QUARTER, RATE, START, Bench
+from window_bench import FRAMES, PARTS, QUARTER, RATE, START, Bench, tone
 
+from scoresep.files.stem_files import StemFolderWriter
 from scoresep.model.spectrogram import HIGHEST_MIDI
 from scoresep.progress import Progress
 from scoresep.qt.timeline.lane import PlacedLane
@@ -152,6 +153,39 @@ def test_a_note_touched_in_either_lane_shows_its_overtones(shown: Bench, qtbot: 
     octave = at(view, middle, float(layout.pitch_midi[place]) + 12)
     assert (before != pixels(view))[octave.y() - 2 : octave.y() + 3, octave.x()].any()
     assert touched[1].text in said[-1].item and "Hz" in said[-1].item
+
+
+def test_selected_notes_are_strong_and_a_few_show_their_overtones(shown: Bench, qtbot: QtBot) -> None:
+    view, layout = shown.window.timeline, shown.window.timeline.canvas.content.layout
+    assert layout is not None
+    before, place = pixels(view), 9
+    middle, pitch = float(layout.onset_frame[place] + 900), float(layout.pitch_midi[place])
+    qtbot.mouseClick(view.canvas, Qt.MouseButton.LeftButton, NO_KEY, at(view, middle, pitch))
+    view.hover(None)
+    assert view.canvas.content.note_marks.selected == {int(layout.row[place])}
+    differs = before != pixels(view)
+    for shown_pitch in (pitch, pitch + 12):
+        spot = at(view, middle, shown_pitch)
+        assert differs[spot.y() - 6 : spot.y() + 7, spot.x()].any()
+
+
+def test_the_stems_that_are_heard_are_those_that_are_seen(shown: Bench, qtbot: QtBot) -> None:
+    window, view, project = shown.window, shown.window.timeline, shown.session.project
+    assert project.recording is not None
+    with StemFolderWriter(shown.folder / "others", project.recording, tuple(enumerate(PARTS))) as writer:
+        writer.write(np.stack([tone(110), tone(660), np.zeros(FRAMES, np.float32)])[:, None])
+        others = writer.finish("other", "cpu", "other-key")
+    sound = stem_to_show(project, 0, others)
+    assert sound is not None
+    build_spectrograms((sound,), Progress())
+    show_all_pitches(view)
+    for key, modifiers in ((Qt.Key.Key_H, SHIFT), (Qt.Key.Key_G, CTRL | SHIFT)):
+        qtbot.keyClick(view.canvas, key, modifiers)
+    assert away_from_ground(view, FRAMES / 2, HIGH) > 0.4 and away_from_ground(view, FRAMES / 2, LOW) < 0.1
+    window.playing.compare(others, hears_other=True)
+    assert away_from_ground(view, FRAMES / 2, HIGH) < 0.1 and away_from_ground(view, FRAMES / 2, LOW) > 0.4
+    window.playing.compare(others, hears_other=False)
+    assert away_from_ground(view, FRAMES / 2, HIGH) > 0.4
 
 
 def test_the_readout_tells_pitch_and_frequency(shown: Bench, qtbot: QtBot) -> None:

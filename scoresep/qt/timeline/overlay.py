@@ -127,7 +127,7 @@ def _paint_finished(ctx: PaintContext, state: OverlayState) -> None:
 
 
 def _paint_in_spectrogram(ctx: PaintContext, state: OverlayState) -> None:
-    """Show there the note under the pointer, in whichever lane it is touched, and the notes of the selected point."""
+    """Show there the note under the pointer, in whichever lane it is touched, and what is selected."""
     placed = next((p for p in state.placed if isinstance(p.lane, SpectrogramItem)), None)
     layout, quarter = state.layout, state.points.selected_quarter
     if placed is None or layout is None or not isinstance(placed.lane, SpectrogramItem):
@@ -136,6 +136,9 @@ def _paint_in_spectrogram(ctx: PaintContext, state: OverlayState) -> None:
     if quarter is not None and layout.is_aligned:
         at = layout.unfolded.notes.onset_quarter[layout.row]
         selected = np.flatnonzero(np.abs(at - quarter) <= SAME_QUARTER)
+    marked = placed.lane.content.note_marks.selected
+    if marked:
+        selected = np.union1d(selected, np.flatnonzero(np.isin(layout.row, list(marked)))).astype(np.int64)
     touched = state.touched[1].place if state.touched is not None else None
     top, bottom = placed.top + state.lanes_offset, placed.top + state.lanes_offset + placed.height
     ctx.painter.save()

@@ -23,6 +23,7 @@ DARK_CONTRAST, LIGHT_CONTRAST = 5.5, 3.0
 RIM_OPACITY = 0.72
 OVERTONES = 16
 LINE_PX = 1.5
+MOST_WITH_OVERTONES = 4
 # Overtones nearer to each other than this hide what they lie over; numbers want more room.
 LEAST_GAP_PX = 4.0
 LABEL_FROM_PX = 11.0
@@ -200,13 +201,16 @@ def _paint_number(ctx: PaintContext, number: int, x: float, y: float) -> None:
 def paint_strong(
     ctx: PaintContext, content: TimelineContent, places: NDArray[np.int64], touched: int | None, room: PitchRoom
 ) -> None:
-    """Paint notes that are selected, and the one that is touched with its overtones."""
+    """Paint notes that are selected and the one that is touched; the latter, and a few selected, with overtones."""
     layout = content.layout
     if layout is None:
         return
     if touched is not None:
-        paint_overtones(ctx, content, np.array([touched]), room, is_strong=True)
         places = np.union1d(places, [touched]).astype(np.int64)
+    chosen = content.note_marks.selected
+    for place in places.tolist():
+        if place == touched or (len(chosen) <= MOST_WITH_OVERTONES and int(layout.row[place]) in chosen):
+            paint_overtones(ctx, content, np.array([place]), room, is_strong=True)
     places = _pitched(layout, places)
     for place, rect in zip(places.tolist(), note_rects(ctx, layout, places, room), strict=True):
         color = part_color(ctx, content, int(layout.part_index[place]))
