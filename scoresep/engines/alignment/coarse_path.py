@@ -43,6 +43,7 @@ PACES = (0.5, 0.7, 1.0, 1.4, 2.0)
 PACE_MARGIN, PACE_MARGIN_S = 0.05, 0.2
 # Keys that are tried at least: how much worse they fit tells how surely score and recording belong together.
 OTHER_KEYS = 6
+LIKELY_KEYS = 4  # how many of them are tried again at another pace
 # Runs closer together than this, in score and recording, are one.
 SHORT_GAP_S = 0.5
 # A passage is played again where it fits at least this share as well as the rest does, for so long.
@@ -122,17 +123,18 @@ def find_key(search: Search, highest: int) -> Key:
     reach = max(highest, OTHER_KEYS)
     shifts = np.arange(-reach, reach + 1)
     dear = 1e-3 * np.abs(shifts) + np.where(np.abs(shifts) > highest, np.inf, 0.0)
-    pace = 1.0
-    while True:
+    values = np.array([_rough_value(search, int(k), 1.0) for k in shifts])
+    best = int(np.argmax(values - dear))
+    at_paces = [values[best] if p == 1.0 else _rough_value(search, int(shifts[best]), p) for p in PACES]
+    pace = PACES[int(np.argmax(at_paces))]
+    if max(at_paces) - values[best] < PACE_MARGIN_S + PACE_MARGIN * abs(values[best]):
+        pace = 1.0
+    if pace != 1.0:
+        likely = np.union1d(np.argsort(values)[-LIKELY_KEYS:], np.argsort(values - dear)[-LIKELY_KEYS:])
+        shifts, dear = shifts[likely], dear[likely]
         values = np.array([_rough_value(search, int(k), pace) for k in shifts])
         best = int(np.argmax(values - dear))
-        key = Key(int(shifts[best]), pace, float(values[best] - np.delete(values, best).max()))
-        if pace != 1.0:
-            return key
-        at_paces = [values[best] if p == pace else _rough_value(search, key.semitones, p) for p in PACES]
-        pace = PACES[int(np.argmax(at_paces))]
-        if pace == 1.0 or max(at_paces) - values[best] < PACE_MARGIN_S + PACE_MARGIN * abs(values[best]):
-            return key
+    return Key(int(shifts[best]), pace, float(values[best] - np.delete(values, best).max()))
 
 
 def _rough_value(search: Search, semitones: int, pace: float) -> float:
@@ -160,7 +162,7 @@ def find_coarse_path(
         Whether the recording may hold something else in between, or leave bars out.
     """
     # Where bars are left out, a way that hurries may have seemed faster than the marked tempo.
-    paces = [key.pace] if key.pace == 1.0 or not leaves_score else [key.pace, 1.0]
+    paces = [key.pace, 1.0] if key.pace > 1.0 and leaves_score else [key.pace]
     walks: list[tuple[Grid, _Walk]] = []
     for pace, part in zip(paces, progress.parts(len(paces)), strict=True):
         grid = coarse_grid(search, key.semitones, fixed_points_s, MOST_CELLS, pace)
@@ -300,7 +302,7 @@ def _step_outside(
 def _take_better(best: NDArray[np.float32], came: NDArray[np.uint8], other: NDArray[np.float32], how: int) -> None:
     better = other > best
     np.copyto(best, other, where=better)
-    came[better] = how
+    np.copyto(came, np.uint8(how), where=better)
 
 
 def _walk_back(walk: _Walk) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,7 @@ def nominal_seconds(
     return np.asarray(np.interp(quarters, starts, start_s) + np.maximum(quarters - starts[-1], 0) * 60 / tempo[-1])
 
 
+@lru_cache(maxsize=32)
 def harmonic_profiles(scale: PitchScale, transposition_semitones: float = 0.0) -> NDArray[np.float64]:
     """Return the power in every semitone of a tone of each MIDI pitch, shape (128, bins).
 
@@ -84,6 +86,7 @@ def harmonic_profiles(scale: PitchScale, transposition_semitones: float = 0.0) -
         bins = midi + round(transposition_semitones) + offset - scale.lowest_midi
         inside = (bins >= 0) & (bins < scale.bins)
         np.add.at(profiles[midi], bins[inside], HARMONIC_DECAY ** (number[inside] - 1))
+    profiles.setflags(write=False)  # it is shared
     return profiles
 
 
