@@ -1,0 +1,76 @@
+"""How the network hears a recording: its notes as voices, its grid, and how loud it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from scoresep.engines.separation.grid import FrameGrid, make_grid
+from scoresep.engines.separation.knowledge.settings import KnowledgeSettings
+from scoresep.engines.separation.knowledge.tiles import Tiles, TileShape, make_tiles
+from scoresep.engines.separation.knowledge.voices import Tracks, Voices, refined, tracks_of, voices_of
+from scoresep.model.alignment import SoundingNotes
+from scoresep.model.audio import SampleSource
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What is the same for all moments of a recording.
+
+    Attributes
+    ----------
+    notes : SoundingNotes
+    voices : Voices
+        Of these notes.
+    grid : FrameGrid
+    settings : KnowledgeSettings
+    mean_power : float
+        Of the bins that the network sees.
+    """
+
+    notes: SoundingNotes
+    voices: Voices
+    grid: FrameGrid
+    settings: KnowledgeSettings
+    mean_power: float
+
+    @staticmethod
+    def of(source: SampleSource, notes: SoundingNotes, settings: KnowledgeSettings, mean_power: float) -> Hearing:
+        """Return how a recording is heard."""
+        grid = make_grid(source.frames, source.sample_rate, settings.window_s)
+        return Hearing(notes, voices_of(notes), grid, settings, mean_power)
+
+    @property
+    def shape(self) -> TileShape:
+        """The shape of tiles."""
+        bins = min(self.grid.bins, max(2, int(self.settings.limit_hz / self.grid.bin_hz)))
+        return TileShape(self.settings.harmonics, self.settings.reach_bins, bins, self.grid.bin_hz)
+
+    def stem(self, device: torch.device) -> Tensor:
+        """Return the stem of every voice, shape (voices,)."""
+        return torch.from_numpy(self.voices.stem).to(device)
+
+    def tracks(self, amplitude: Tensor, first: int, last: int, start_frame: int = 0) -> Tracks:
+        """Return where the voices are in the windows [first, last) of a grid that begins at `start_frame`.
+
+        Parameters
+        ----------
+        amplitude : Tensor [shape=(stems, windows, bins)], float32
+            What is known of the magnitudes of the parts; pitches follow it.
+        first, last : int
+        start_frame : int
+        """
+        device = amplitude.device
+        planes = tracks_of(self.voices, self.notes, self.grid, first, last, start_frame)
+        f0 = refined(planes.f0_hz.to(device), amplitude, self.voices.stem.tolist(), self.grid.bin_hz)
+        return Tracks(f0, planes.since_s.to(device), planes.until_s.to(device))
+
+    def level(self, power: Tensor) -> Tensor:
+        """Return log-magnitudes of about unit size."""
+        return torch.log(power / self.mean_power + 1e-5) / 4.0
+
+    def tiles(self, level: Tensor, tracks: Tracks) -> Tiles:
+        """Return the tiles of windows whose levels and tracks are given."""
+        return make_tiles(level, tracks, self.stem(level.device), self.shape)

@@ -1,0 +1,187 @@
+"""The engine `knowledge`: a small network trained on this one recording, from its score.
+
+A reading of Ho et al. (2026) for one recording: what the score knows of every moment is an input, stretches in which
+one part sounds alone are material without error, and a teacher's estimates stand in elsewhere. Mixtures made from
+these train the network; what it learned is kept, and learning goes on when more time is given.
+
+References
+----------
+C.-w. Ho, S. M. Siniscalchi, K. Li, C.-H. Lee, "A knowledge-driven approach to music segmentation, music source
+separation and cinematic audio source separation", 2026, arXiv:2602.21476.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from scoresep.engines.separation.devices import choose_device, is_out_of_memory
+from scoresep.engines.separation.grid import FrameGrid, read_spectra
+from scoresep.engines.separation.knowledge.dividing import Divider
+from scoresep.engines.separation.knowledge.hearing import Hearing
+from scoresep.engines.separation.knowledge.keeping import arrays_of, of_teacher, state_of, with_teacher
+from scoresep.engines.separation.knowledge.material import Stretch, gather
+from scoresep.engines.separation.knowledge.remix import Remixer
+from scoresep.engines.separation.knowledge.settings import KnowledgeSettings, settings_for
+from scoresep.engines.separation.knowledge.training import State, Trainer
+from scoresep.engines.separation.knowledge.voices import Voices, voices_of
+from scoresep.engines.separation.protocol import Arrays, Learned, SeparationOptions, SeparationReport, Separator
+from scoresep.engines.separation.workplace import Workplace
+from scoresep.model.alignment import SoundingNotes
+from scoresep.model.audio import ArraySource, SampleSource
+from scoresep.progress import Progress
+
+TEACHER_SHARE, MATERIAL_SHARE = 0.1, 0.2  # of the time of learning, up to here
+CPU_BLOCK_WINDOWS, GPU_BLOCK_WINDOWS = 128, 512
+BLOCK_STEMS = 8  # of more stems, blocks are shorter
+
+
+class KnowledgeSeparator:
+    """A network that learns one recording.
+
+    Parameters
+    ----------
+    teacher : Separator
+        Whose stems are learned from, and made better.
+    settings : KnowledgeSettings, optional
+        Instead of those that the budget means.
+    """
+
+    name = "knowledge"
+
+    def __init__(self, teacher: Separator, settings: KnowledgeSettings | None = None) -> None:
+        self._teacher, self._settings = teacher, settings
+
+    def learn(
+        self,
+        source: SampleSource,
+        notes: SoundingNotes,
+        options: SeparationOptions,
+        progress: Progress,
+        known: Arrays | None = None,
+        keep: Callable[[Arrays], None] | None = None,
+    ) -> KnowledgeLearned:
+        """Train on a recording, or go on with it; see `protocol.Separator`."""
+        settings = self._settings or settings_for(options.budget)
+        place = _workplace(choose_device(options.device), notes.stem_count * source.channels)
+        keep_all = keep or _keep_nothing
+        teacher = self._teacher.learn(
+            source,
+            notes,
+            options,
+            progress.part(0.0, TEACHER_SHARE),
+            of_teacher(known),
+            lambda arrays: keep_all(with_teacher(arrays)),
+        )
+        while True:
+            try:
+                state, mean_power = state_of(known, notes.stem_count, settings, options.seed, place.device)
+                learned = KnowledgeLearned(teacher, state, mean_power, settings, place)
+                rest = progress.part(TEACHER_SHARE, 1.0)
+                _train(learned, source, notes, options.seed, rest, keep_all)
+                return learned
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                place.retreat(error)
+
+
+def _keep_nothing(arrays: Arrays) -> None:
+    pass
+
+
+def _workplace(device: torch.device, planes: int) -> Workplace:
+    most = CPU_BLOCK_WINDOWS if device.type == "cpu" else GPU_BLOCK_WINDOWS
+    return Workplace(device, max(16, most * BLOCK_STEMS // max(planes, BLOCK_STEMS)))
+
+
+def _train(
+    learned: KnowledgeLearned,
+    source: SampleSource,
+    notes: SoundingNotes,
+    seed: int,
+    progress: Progress,
+    keep: Callable[[Arrays], None],
+) -> None:
+    """Train as long as the settings want; nothing where there is nothing to learn."""
+    settings, state = learned.settings, learned.state
+    steps = settings.steps_for(source.frames / source.sample_rate)
+    if state.steps >= steps or not _is_shared(voices_of(notes)):
+        return
+    stretches = gather(
+        source, notes, learned.teacher, settings.scene_s, settings.pool_s, progress.part(0.0, MATERIAL_SHARE)
+    )
+    if not stretches:
+        return
+    if learned.mean_power is None:
+        learned.mean_power = _mean_power(stretches, Hearing.of(source, notes, settings, 1.0))
+    hearing = Hearing.of(source, notes, settings, learned.mean_power)
+    trainer = Trainer(Remixer(stretches, notes, source.sample_rate), hearing)
+    trainer.train(state, steps, seed, progress.part(MATERIAL_SHARE, 1.0), lambda: keep(learned.arrays()))
+
+
+def _is_shared(voices: Voices) -> bool:
+    """Say whether there are two parts with pitches, so that there is something to divide."""
+    return len(np.unique(voices.stem)) > 1
+
+
+def _mean_power(stretches: list[Stretch], hearing: Hearing) -> float:
+    """Return the mean power of the bins that the network sees."""
+    means = []
+    for stretch in stretches:
+        mixture = (stretch.stems.sum(0) + stretch.rest)[None]
+        grid = FrameGrid(hearing.grid.sample_rate, stretch.frames, hearing.grid.hop_frames)
+        spectra = read_spectra(ArraySource(mixture, grid.sample_rate), grid, 0, grid.windows, torch.device("cpu"))
+        means.append(float((spectra[..., : hearing.shape.bins].abs() ** 2).mean()))
+    return max(float(np.mean(means)), 1e-12)
+
+
+class KnowledgeLearned:
+    """A network that was trained, and its teacher; see `protocol.Learned`.
+
+    Parameters
+    ----------
+    teacher : Learned
+    state : State
+    mean_power : float or None
+        Of the bins of the recording, once it was heard.
+    settings : KnowledgeSettings
+    place : Workplace
+    """
+
+    def __init__(
+        self, teacher: Learned, state: State, mean_power: float | None, settings: KnowledgeSettings, place: Workplace
+    ) -> None:
+        self.teacher, self.state, self.mean_power, self.settings = teacher, state, mean_power, settings
+        self._place = place
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the network, how far its training is, and what the teacher learned."""
+        own = arrays_of(self.state, self.settings, self.mean_power)
+        return {**own, **with_teacher(self.teacher.arrays())}
+
+    def report(self) -> SeparationReport:
+        """Say what did the work."""
+        warnings = dict.fromkeys((*self.teacher.report().warnings, *self._place.warnings))
+        return SeparationReport(KnowledgeSeparator.name, self._place.device.type, tuple(warnings))
+
+    def stems(
+        self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
+    ) -> NDArray[np.float32]:
+        """Separate a stretch; see `protocol.Learned`."""
+        if self.mean_power is None or self.state.steps == 0 or not _is_shared(voices_of(notes)):
+            return self.teacher.stems(source, notes, start_frame, stop_frame, progress)
+        hearing = Hearing.of(source, notes, self.settings, self.mean_power)
+        with torch.inference_mode():
+            while True:
+                try:
+                    divider = Divider(self.state.mean.to(self._place.device), hearing, self.teacher, source)
+                    return divider.stems(start_frame, stop_frame, self._place.block_windows, progress)
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    self._place.retreat(error)

@@ -1,0 +1,133 @@
+"""What the network sees: the spectrum around the partials of every voice, laid out so that equal partials lie together.
+
+A tile is aligned with the pitch: its axes are time, number of the partial, and bins beside the partial. However a
+melody moves, its partials stay at the same places, so a small network learns from little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from scoresep.engines.separation.knowledge.voices import Tracks
+
+NEAR_BINS = 1.2  # how far another part's partial is felt
+ON_FRAME = 5  # numbers that a tile says about a voice at a moment
+ON_PARTIAL = 3  # and about a partial
+ON_BIN = 2  # and about a bin: how loud the recording is, and how near another part's partial
+
+
+@dataclass(frozen=True)
+class TileShape:
+    """Which part of the spectrum tiles cover.
+
+    Attributes
+    ----------
+    harmonics, reach : int
+        Partials, and bins on either side of each.
+    bins : int
+        Bins from 0 Hz that are covered at all.
+    bin_hz : float
+    """
+
+    harmonics: int
+    reach: int
+    bins: int
+    bin_hz: float
+
+    @property
+    def across(self) -> int:
+        """Bins at each partial."""
+        return 2 * self.reach + 1
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """The tiles of all voices in some windows.
+
+    Attributes
+    ----------
+    seen : Tensor [shape=(voices, windows, harmonics, ON_BIN * across + ON_PARTIAL)], float32
+    known : Tensor [shape=(voices, windows, ON_FRAME)], float32
+        Frame-wise knowledge from the score.
+    place : Tensor [shape=(voices, windows, bins)], int64
+        Where in a tile (partials times bins) every bin of the spectrum is.
+    inside : Tensor [shape=(voices, windows, bins)], bool
+        Whether it is in the tile at all.
+    stem : Tensor [shape=(voices,)], int64
+    """
+
+    seen: Tensor
+    known: Tensor
+    place: Tensor
+    inside: Tensor
+    stem: Tensor
+
+
+def make_tiles(level: Tensor, tracks: Tracks, stem: Tensor, shape: TileShape) -> Tiles:
+    """Lay out tiles.
+
+    Parameters
+    ----------
+    level : Tensor [shape=(windows, bins)], float32
+        Log-magnitudes of the mixture, about 0 where it is of mean loudness.
+    tracks : Tracks
+        Of the same windows.
+    stem : Tensor [shape=(voices,)], int64
+    shape : TileShape
+    """
+    f0 = tracks.f0_hz
+    on = f0 > 0
+    safe = f0.clamp(min=1.0)
+    number = torch.arange(1, shape.harmonics + 1, device=f0.device, dtype=torch.float32)
+    centre = f0[..., None] * number / shape.bin_hz
+    middle = centre.round().long()
+    bins = middle[..., None] + torch.arange(-shape.reach, shape.reach + 1, device=f0.device)
+    exists = (bins >= 1) & (bins < shape.bins) & on[..., None, None]
+    bins = bins.clamp(0, shape.bins - 1)
+    flat = bins.flatten(2)
+    loud = level.expand(len(stem), *level.shape).gather(2, flat).view(bins.shape)
+    near = _others_partials(f0, stem, shape).index_select(0, stem).gather(2, flat).view(bins.shape)
+    heard = on[..., None].float()
+    at_partial = [
+        (centre - middle) * heard,
+        torch.log(centre.clamp(min=1.0) * (shape.bin_hz / 500.0)) * heard,
+        number.log() * heard,
+    ]
+    seen = torch.cat([loud * exists, near * exists, torch.stack(at_partial, -1)], -1)
+    place, inside = _places(safe, on, middle, shape)
+    return Tiles(seen, _frame_knowledge(tracks, on, safe), place, inside, stem)
+
+
+def _frame_knowledge(tracks: Tracks, on: Tensor, safe_hz: Tensor) -> Tensor:
+    sounding = on.float()
+    attack = torch.exp(-tracks.since_s.clamp(min=0.0) / 0.1) * sounding
+    height = torch.log(safe_hz / 200.0) * sounding
+    since, until = tracks.since_s.clamp(-0.1, 2.0), tracks.until_s.clamp(-0.4, 2.0)
+    return torch.stack([sounding, since, until, attack, height], -1)
+
+
+def _others_partials(f0: Tensor, stem: Tensor, shape: TileShape) -> Tensor:
+    """Return how near every bin is to a partial of another part, shape (stems, windows, bins), 1 on it."""
+    stems = int(stem.max()) + 1
+    hz = torch.arange(shape.bins, device=f0.device) * shape.bin_hz
+    near = f0.new_zeros(stems, f0.shape[1], shape.bins)
+    for voice in range(len(stem)):
+        pitch = f0[voice, :, None]
+        number = (hz / pitch.clamp(min=1.0)).round()
+        away = (hz - number * pitch) / (shape.bin_hz * NEAR_BINS)
+        comb = torch.exp(-0.5 * away**2) * ((number >= 1) & (pitch > 0))
+        of_others = torch.arange(stems, device=f0.device) != stem[voice]
+        near = torch.where(of_others[:, None, None], torch.maximum(near, comb), near)
+    return near
+
+
+def _places(safe_hz: Tensor, on: Tensor, middle: Tensor, shape: TileShape) -> tuple[Tensor, Tensor]:
+    bins = torch.arange(shape.bins, device=safe_hz.device)
+    number = (bins * shape.bin_hz / safe_hz[..., None]).round().long() - 1
+    known = number.clamp(0, shape.harmonics - 1)
+    across = bins - middle.gather(2, known) + shape.reach
+    inside = (number == known) & on[..., None] & (across >= 0) & (across < shape.across)
+    return known * shape.across + across.clamp(0, shape.across - 1), inside
