@@ -9,7 +9,7 @@ from typing import Any
 import mido
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_scores import even_alignment, scale_score, score_of, straight
 
@@ -70,6 +70,7 @@ def read(data: bytes) -> tuple[list[dict[str, Any]], Any]:
     return tracks, file
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.floats(0.05, 3.0), min_size=16, max_size=16),
     st.sampled_from([0.0, 0.013, 0.4, 3.0, 70.0]),
@@ -88,6 +89,7 @@ def test_every_note_sounds_where_it_is_aligned(gaps: list[float], lead: float, s
         np.testing.assert_allclose(offset, times.offset_frame[rows] / RATE, atol=0.0012)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(0.05, 3.0), min_size=16, max_size=16), st.sampled_from([0.0, 0.4, 70.0]))
 def test_bars_and_beats_lie_on_the_grid_and_where_they_sound(gaps: list[float], lead: float) -> None:
     unfolded = straight(scale_score(4))

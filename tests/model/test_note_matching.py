@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoresep.model import note_matching
@@ -24,6 +24,7 @@ def brute_force(first: list[int], second: list[int]) -> int:
     return next((n for n in lengths if any(is_in(c) for c in combinations(first, n))), 0)
 
 
+@settings(deadline=None)
 @given(symbols, symbols, st.booleans())
 def test_the_common_subsequence_is_common_and_longest(first: list[int], second: list[int], is_divided: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -34,6 +35,7 @@ def test_the_common_subsequence_is_common_and_longest(first: list[int], second: 
     assert np.all(np.diff(pairs, axis=0) > 0) and len(pairs) == brute_force(first, second)
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
 def test_notes_are_met_though_some_are_left_out_added_or_not_together(seed: int) -> None:
     rng = np.random.default_rng(seed)

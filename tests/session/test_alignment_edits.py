@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_scores import even_alignment, scale_score
 
@@ -161,6 +161,7 @@ def test_shifting_is_refused_where_a_point_would_leave_the_recording_or_pass_its
         alignment_edits.shift_after(project, SyncPoint(2, 1, 1.0, 98_200))
 
 
+@settings(deadline=None)
 @given(st.integers(-QUARTER, QUARTER), st.booleans())
 def test_a_block_moves_as_one_and_points_by_hand_around_it_stay(shift: int, has_points: bool) -> None:
     project = made()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from session_desk import Desk, settle, texts
 from small_scores import even_alignment, scale_score
@@ -64,6 +64,7 @@ def aligned(project: Project) -> Alignment:
     return project.alignment
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.sampled_from([0.0, 0.1]), st.booleans())
 def test_notes_come_back_from_midi(
     tmp_path_factory: pytest.TempPathFactory, seed: int, left_out: float, forgets: bool
@@ -81,6 +82,7 @@ def test_notes_come_back_from_midi(
     assert (imported.alignment.tuning_cents, imported.alignment.transposition_semitones) == kept
 
 
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 1000))
 def test_notes_csv_comes_back_to_the_frame(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     project = performed(seed, 0.1)
