@@ -92,6 +92,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("score_strip", VIEW, "S&core", ("F3",), "Show or hide the engraved score over the timeline", True),
     ActionSpec("curves", VIEW, "&Tempo and confidence", ("C",), "Show both as curves under the lanes", True),
     ActionSpec(
+        "quality",
+        VIEW,
+        "What stays &unexplained",
+        ("Q",),
+        "Show under the segments how much of the sound no part explains, and which segments are doubtful",
+        True,
+    ),
+    ActionSpec(
         "score_systems",
         VIEW,
         "S&ystems below each other",
@@ -199,6 +207,22 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("next_unsure", CORRECT, "Next &unsure place", ("U",), "Go to where notes are doubtful", repeats=True),
     ActionSpec(
         "previous_unsure", CORRECT, "Previous unsu&re place", ("Shift+U",), "Go back to where they are", repeats=True
+    ),
+    ActionSpec(
+        "next_doubtful",
+        CORRECT,
+        "Ne&xt doubtful segment",
+        ("Ctrl+U",),
+        "Go to where much sound stays unexplained or many notes are doubtful",
+        repeats=True,
+    ),
+    ActionSpec(
+        "previous_doubtful",
+        CORRECT,
+        "Previous &doubtful segment",
+        ("Ctrl+Shift+U",),
+        "Go back to where that is",
+        repeats=True,
     ),
     ActionSpec(
         "nudge_earlier",

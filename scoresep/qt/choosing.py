@@ -12,32 +12,36 @@ from scoresep.engines.separation.devices import DeviceState
 from scoresep.model.project import Change, Project, Recipe, RecipeRule
 from scoresep.qt.bridge import Bridge
 from scoresep.qt.comparing import Comparing
+from scoresep.qt.doubting import Doubting
 from scoresep.qt.method_menu import add_method_menu
 from scoresep.qt.playing import Playing
 from scoresep.qt.separation_dialog import SeparateDialog
 from scoresep.qt.timeline.edge_editing import MenuPlace
+from scoresep.qt.timeline.timeline_view import TimelineView
 from scoresep.session import edits, recipes
 from scoresep.session.jobs import Worker
 from scoresep.session.separating import devices_here
 
 
 class Choosing(QObject):
-    """What the actions about making stems do, and those that compare them.
+    """What the actions about making stems do, and those that compare and judge them.
 
     Parameters
     ----------
     bridge : Bridge
     window : QMainWindow
     playing : Playing
+    view : TimelineView
 
     Attributes
     ----------
     comparing : Comparing
     """
 
-    def __init__(self, bridge: Bridge, window: QMainWindow, playing: Playing) -> None:
+    def __init__(self, bridge: Bridge, window: QMainWindow, playing: Playing, view: TimelineView) -> None:
         super().__init__(window)
         self.comparing = Comparing(bridge, playing, self)
+        self._doubting = Doubting(bridge, view, self)
         self._bridge, self._window = bridge, window
         self._session = bridge.session
         self._states: tuple[DeviceState, ...] = ()
@@ -45,18 +49,19 @@ class Choosing(QObject):
 
     def slots(self) -> dict[str, Callable[[], object]]:
         """Return what each action does, by its id."""
-        return {
+        making: dict[str, Callable[[], object]] = {
             "separate": self.ask,
             "separate_again": lambda: self._bridge.attempt(self._session.start_separation),
-        } | self.comparing.slots()
+        }
+        return making | self.comparing.slots() | self._doubting.slots()
 
     def possible(self) -> dict[str, bool]:
         """Return which actions can be taken now."""
         session = self._session
         can = session.project.alignment is not None and session.source is not None
         can = can and session.job("separation") is None
-        own = {"separate": can, "separate_again": can and session.has_stale_stems}
-        return own | self.comparing.possible()
+        making = {"separate": can, "separate_again": can and session.has_stale_stems}
+        return making | self.comparing.possible() | self._doubting.possible()
 
     def ask(self) -> None:
         """Ask how to separate, and do it or keep it for later."""

@@ -77,7 +77,7 @@ class Commands(QObject):
         self._switched_at_s = 0.0
         self.notes = NoteEditing(stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, stage.window)
         self._exported_to: dict[str, str] = {}  # folder of the last export by the key of its recording
-        self._choosing = Choosing(stage.bridge, stage.window, stage.playing)
+        self._choosing = Choosing(stage.bridge, stage.window, stage.playing, stage.timeline)
         self.comparing = self._choosing.comparing
         self._correcting = Correcting(
             stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, self, self._choosing.add_menus
@@ -192,6 +192,7 @@ class Commands(QObject):
             self.actions[name].setText(f"{verb} “{text[0].lower()}{text[1:]}”" if text else verb)
         checked = {
             "curves": stage.timeline.shows_curves,
+            "quality": stage.timeline.shows_quality,
             "spectrogram": session.settings.shows_spectrogram,
             "spectrogram_in_place": session.settings.spectrogram_in_place,
             "spectrogram_notes": session.settings.spectrogram_notes,

@@ -8,6 +8,7 @@ from scoresep.qt.playing import Playing
 from scoresep.qt.stem_line import StemLine
 from scoresep.qt.stem_waves import StemWaves
 from scoresep.qt.timeline_feed import TimelineFeed
+from scoresep.session.quality import unexplained_of
 from scoresep.session.session import Session
 from scoresep.session.stem_facts import facts_of
 
@@ -46,5 +47,7 @@ class Separating:
             self._session.wish(state.frame)
         self._playing.follow_making()
         self.waves.draw()
+        heard = self._playing.heard_set
+        self._feed.show_unexplained(None if heard is None else unexplained_of(heard))
         so_far = self._session.stems_so_far
         self._feed.show_finished(None if so_far is None else so_far.finished)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from scoresep.model.audio import SampleSource
 from scoresep.model.peaks import PeakPyramid
 from scoresep.model.project import Loop
+from scoresep.model.quality import Unexplained
 from scoresep.playback.mixing import TrackKey, stereo_gains
 from scoresep.qt.timeline.content import StemWave
 from scoresep.qt.timeline.timeline_view import TimelineView
@@ -51,6 +52,10 @@ class TimelineFeed:
     def redraw_stems(self) -> None:
         """Draw the waveforms anew, after their overviews have grown."""
         self._view.canvas.repaint_all()
+
+    def show_unexplained(self, unexplained: Unexplained | None) -> None:
+        """Show what the stems leave of the recording."""
+        self._view.set_unexplained(unexplained)
 
     def show_finished(self, stretches: tuple[tuple[int, int], ...] | None) -> None:
         """Show which stretches of the stems are made already; None where none are being made."""

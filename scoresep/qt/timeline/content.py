@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from scoresep.model.audio import SampleSource
 from scoresep.model.peaks import PeakPyramid
 from scoresep.model.project import PartSettings
+from scoresep.model.quality import (
+    LEAST_S,
+    SegmentQuality,
+    Unexplained,
+    confidence_between,
+    edges_of,
+    segment_qualities,
+)
 from scoresep.model.segments import Activity, Segment
 from scoresep.qt.timeline.difference import Difference
 from scoresep.qt.timeline.note_marks import NoteMarks
@@ -50,6 +60,10 @@ class TimelineContent:
         Which notes are selected, and what was done to their sound.
     finished : tuple of (int, int) or None
         Stretches of stems that are being made which are done; None where none are made.
+    unexplained : Unexplained or None
+        What the stems that are heard leave of the recording.
+    shows_quality : bool
+        Whether that has a lane.
     """
 
     recording: WaveData | None = None
@@ -64,11 +78,30 @@ class TimelineContent:
     spectrogram: SpectrogramPicture = field(default_factory=SpectrogramPicture)
     note_marks: NoteMarks = field(default_factory=NoteMarks)
     finished: tuple[tuple[int, int], ...] | None = None
+    unexplained: Unexplained | None = None
+    shows_quality: bool = True
+    _known_qualities: tuple[tuple[object, ...], tuple[SegmentQuality, ...]] | None = None
 
     @property
     def has_spectrogram(self) -> bool:
         """Whether a spectrogram has a lane."""
         return self.spectrogram.is_shown and self.recording is not None
+
+    @property
+    def qualities(self) -> tuple[SegmentQuality, ...]:
+        """How much every segment is to be trusted; computed when something of it is another."""
+        of, known = (self.segments, self.unexplained, self.layout), self._known_qualities
+        if known is None or any(a is not b for a, b in zip(known[0], of, strict=True)):
+            confidence = np.full(len(self.segments), np.nan)
+            layout = self.layout
+            if layout is not None and layout.is_aligned and self.segments:
+                notes = (layout.onset_frame, layout.offset_frame, layout.confidence)
+                confidence = confidence_between(*notes, edges_of(self.segments))
+            source = self.recording.source if self.recording is not None else None
+            least_frames = LEAST_S * source.sample_rate if source is not None else 0.0
+            qualities = segment_qualities(self.segments, self.unexplained, confidence, least_frames)
+            self._known_qualities = known = of, qualities
+        return known[1]
 
     @property
     def wave_gain(self) -> float:

@@ -30,6 +30,8 @@ class Hit:
     part_index : int or None
     place : int or None
         For a note its place in the layout, so that it can be shown as touched.
+    detail : str
+        A sentence about it that only its tool tip has room for.
     """
 
     start_frame: int
@@ -37,6 +39,7 @@ class Hit:
     text: str
     part_index: int | None = None
     place: int | None = None
+    detail: str = ""
 
 
 class Lane:

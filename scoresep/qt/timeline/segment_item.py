@@ -158,7 +158,9 @@ class SegmentItem(Lane):
         if segment.confidence is not None:
             doubt = "doubtful, " if segment.confidence < DOUBTFUL_CONFIDENCE else ""
             text += f" ({doubt}{segment.confidence:.0%} sure)"
-        return Hit(segment.start_frame, segment.end_frame, text)
+        quality = self.content.qualities[at]
+        text = "  ·  ".join(words for words in (text, quality.figures) if words)
+        return Hit(segment.start_frame, segment.end_frame, text, detail=quality.advice)
 
 
 class PartItem(Lane):

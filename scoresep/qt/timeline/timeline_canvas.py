@@ -19,6 +19,7 @@ from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.overlay import OverlayState, paint_overlay
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.points import PointsShown
+from scoresep.qt.timeline.quality_item import QualityItem
 from scoresep.qt.timeline.ruler_item import ROW_PX, RulerItem
 from scoresep.qt.timeline.segment_item import PartItem, SegmentItem
 from scoresep.qt.timeline.spectrogram_item import SpectrogramItem
@@ -39,6 +40,8 @@ def lanes_of(content: TimelineContent) -> list[Lane]:
     lanes.append(NoteItem(content))
     if content.activities is not None:
         lanes.append(SegmentItem(content))
+    if content.unexplained is not None and content.shows_quality and content.segments:
+        lanes.append(QualityItem(content))
     parts = [i for i, p in enumerate(content.parts) if not p.is_absent]
     lanes += [PartItem(content, i) for i in parts if content.activities is not None or i in content.stems]
     if None in content.stems:

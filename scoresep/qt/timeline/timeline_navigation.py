@@ -244,4 +244,7 @@ class TimelineNavigation(QWidget):
             placed = self.canvas.lane_at(position.y())
             return placed.lane.title if placed is not None else ""
         found = self.canvas.hit_at(position)
-        return readout_at(self._content, self.sample_rate, found[1].start_frame, found[1].text).text if found else ""
+        if found is None:
+            return ""
+        text = readout_at(self._content, self.sample_rate, found[1].start_frame, found[1].text).text
+        return "\n".join(part for part in (text, found[1].detail) if part)

@@ -17,6 +17,7 @@ from scoresep.model.alignment import Alignment
 from scoresep.model.audio import SampleSource
 from scoresep.model.peaks import PeakPyramid
 from scoresep.model.project import PartSettings
+from scoresep.model.quality import Unexplained
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity, segments_of
 from scoresep.qt.timeline.axis_scroll_bar import AxisScrollBar
@@ -171,6 +172,23 @@ class TimelineView(TimelineNavigation):
     def spectrogram(self) -> SpectrogramPicture:
         """The spectrogram; who changes it has the canvas painted again."""
         return self._content.spectrogram
+
+    def set_unexplained(self, unexplained: Unexplained | None) -> None:
+        """Show what the stems leave of the recording; None where that is not known."""
+        if unexplained is not self._content.unexplained:
+            self._content.unexplained = unexplained
+            self.canvas.rebuild()
+
+    @property
+    def shows_quality(self) -> bool:
+        """Whether that has a lane, under the segments."""
+        return self._content.shows_quality
+
+    def show_quality(self, is_shown: bool) -> None:
+        """Give it a lane, or not."""
+        if is_shown != self._content.shows_quality:
+            self._content.shows_quality = is_shown
+            self.canvas.rebuild()
 
     def set_finished(self, stretches: tuple[tuple[int, int], ...] | None) -> None:
         """Show over the ruler which stretches of running work are done; None where none runs."""
