@@ -118,6 +118,11 @@ def room_for_block(time_map: TimeMap, first_quarter: float, last_quarter: float,
     Where there is no room the last comes before the first.
     """
     first, last = (time_map.quarter_to_frame(q) for q in (first_quarter, last_quarter))
+    if last_quarter > first_quarter + SAME_QUARTER:
+        inside = time_map.is_by_hand & (np.abs(time_map.quarter - first_quarter) > SAME_QUARTER)
+        inside &= (time_map.quarter > first_quarter) & (time_map.quarter < last_quarter - SAME_QUARTER)
+        if np.any(np.diff([first, *time_map.frame[inside].tolist(), last]) < APART_FRAMES):
+            return 0, -1  # so tight that its ends cannot become points by hand
     before = time_map.frame[time_map.is_by_hand & (time_map.quarter < first_quarter - SAME_QUARTER)]
     after = time_map.frame[time_map.is_by_hand & (time_map.quarter > last_quarter + SAME_QUARTER)]
     low = int(before[-1]) + APART_FRAMES if len(before) else 0

@@ -149,3 +149,14 @@ def test_keys_move_what_was_chosen_last(aligned: Bench, qtbot: QtBot) -> None:
     qtbot.keyClick(view.canvas, Qt.Key.Key_Period)
     assert session.project is before
     assert "select a longer stretch" in aligned.window.messages.lines[0].sentence.text
+
+
+def test_where_there_is_no_room_it_is_said(aligned: Bench, qtbot: QtBot) -> None:
+    view, session = aligned.window.timeline, aligned.session
+    for bar, frame in ((0, 0), (2, 1)):
+        session.apply(edits.place_bar(session.project, SyncPoint(bar, 1, 1.0, frame), Reach.NEAR))
+    before = session.project
+    view.select(0, 1)  # bar 1 and most of bar 2
+    qtbot.keyClick(view.canvas, Qt.Key.Key_Period)
+    assert session.project is before
+    assert "cannot be moved beyond a point by hand" in aligned.window.messages.lines[0].sentence.text

@@ -82,6 +82,8 @@ steps = st.lists(
 
 
 @example([("near", 0, 1.0, 0.0), ("near", 1, 2.0, 0.0), ("shift", 1, 1.0, 0.0)])  # two points on neighbouring frames
+@example([("near", 0, 1.0, 0.0), ("near", 2, 1.0, 0.0), ("block", 0, 1.0, 0.0)])  # a block within a single frame
+@settings(deadline=None, max_examples=200)
 @given(steps)
 def test_whatever_is_done_in_whatever_order(doings: list[Step]) -> None:
     project = made()

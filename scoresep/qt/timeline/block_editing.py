@@ -117,7 +117,9 @@ class BlockEditing(Dragging):
         block = self.block()
         if block is None:
             return False
-        self._ask(block, self._within_room(block, round(milliseconds / 1000 * self._view.sample_rate)))
+        wanted = round(milliseconds / 1000 * self._view.sample_rate)
+        possible = self._within_room(block, wanted)
+        self._ask(block, wanted if possible is None else possible)  # where there is no room, the refusal says so
         return True
 
     # ------------------------------------------------------------------------------------------ pointer
@@ -141,7 +143,10 @@ class BlockEditing(Dragging):
         first = self._alignment.time_map.quarter_to_frame(held.first_quarter)
         shift = round((event.position().x() - self._pressed_at.x()) * self._canvas.axis.frames_per_px)
         attack = self._attack_under(event, first + shift)
-        shift = self._within_room(held, shift if attack is None else attack - first)
+        possible = self._within_room(held, shift if attack is None else attack - first)
+        if possible is None:
+            return None
+        shift = possible
         present = self._target.present if self._target is not None else self._canvas.content.layout
         assert present is not None
         name = name_of(present, held.first_quarter)
@@ -171,11 +176,12 @@ class BlockEditing(Dragging):
             first, last = (point_at(self._unfolded, q, 0) for q in (block.first_quarter, block.last_quarter))
             self.shift_asked.emit(first, last, shift_frames)
 
-    def _within_room(self, block: Block, shift_frames: int) -> int:
+    def _within_room(self, block: Block, shift_frames: int) -> int | None:
+        """Return the shift that is possible; None where there is no room at all."""
         assert self._alignment is not None
         ends = block.first_quarter, block.last_quarter
         low, high = room_for_block(self._alignment.time_map, *ends, self._view.total_frames)
-        return min(max(shift_frames, low), high) if low <= high else 0
+        return min(max(shift_frames, low), high) if low <= high else None
 
     def _selection_changed(self, selection: tuple[int, int] | None) -> None:
         if selection is not None and not self._is_following:
