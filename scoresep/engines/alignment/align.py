@@ -12,6 +12,7 @@ from scoresep.engines.alignment.coarse_grid import Search
 from scoresep.engines.alignment.coarse_path import Key, find_coarse_path, find_key
 from scoresep.engines.alignment.confidence import NoteEvidence, note_confidence, unsteadiness
 from scoresep.engines.alignment.departures import Beside, departures
+from scoresep.engines.alignment.last_sound import last_sound_end_s
 from scoresep.engines.alignment.note_patches import HeardLevels, heard_levels
 from scoresep.engines.alignment.note_times import NoteGuess, offsets_s
 from scoresep.engines.alignment.options import AlignmentOptions
@@ -28,7 +29,7 @@ from scoresep.model.audio import SampleSource
 from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.score import UnfoldedScore
-from scoresep.model.timebase import frame_to_second, seconds_to_frames
+from scoresep.model.timebase import SAME_QUARTER, frame_to_second, second_to_frame, seconds_to_frames
 from scoresep.progress import Progress
 
 MISMATCH = "The score hardly fits the recording; check that they belong together."
@@ -135,7 +136,7 @@ def _aligned(
     task = Task(unfolded, events, key.semitones, fixed_s, heard.duration_s)
     played = find_played(task, path, heard.tonal, heard.levels, progress.part(0.6, 1.0))
     sure = belonging(path.fit, key.lead_s / max(path.length_s, 1.0), path.length_s) if options.finds_departures else 1.0
-    alignment, frames = _result(source, task, Found(played, sure, tuning_cents))
+    alignment, frames = _result(source, task, Found(played, heard.levels, sure, tuning_cents))
     if options.finds_departures and sure >= DOUBTFUL_CONFIDENCE:
         beside = Beside(heard.tonal[:, -1], source.sample_rate)
         alignment = replace(alignment, warnings=departures(task, path, played, frames, beside))
@@ -171,12 +172,14 @@ class Found:
     Attributes
     ----------
     played : Played
+    levels : HeardLevels
     belonging : float
         How sure it is that score and recording belong together.
     tuning_cents : float
     """
 
     played: Played
+    levels: HeardLevels
     belonging: float
     tuning_cents: float
 
@@ -184,7 +187,7 @@ class Found:
 def _result(source: SampleSource, task: Task, found: Found) -> tuple[Alignment, tuple[RunFrames, ...]]:
     """Put everything together; return also where the runs lie."""
     notes, rate, guess = task.unfolded.notes, source.sample_rate, found.played.guess
-    frames = run_frames(task, found.played, rate)
+    frames = _until_silence(task, found, run_frames(task, found.played, rate), rate)
     time_map = played_time_map(task, frames, rate)
     run = found.played.run_of_note(task.events.event_of_note)
     covered = run >= 0
@@ -213,6 +216,18 @@ def _result(source: SampleSource, task: Task, found: Found) -> tuple[Alignment, 
     offset_frame = np.maximum(seconds_to_frames(offset_s, rate), onset_frame)
     note_times = NoteTimes(onset_frame, offset_frame, confidence.astype(np.float32), is_present)
     return Alignment(time_map, note_times, found.tuning_cents, task.semitones, overall, warnings), frames
+
+
+def _until_silence(task: Task, found: Found, runs: tuple[RunFrames, ...], rate: int) -> tuple[RunFrames, ...]:
+    """Let the last chord end where it falls silent, unless a person has said where it ends."""
+    last, onset_s = runs[-1], float(found.played.runs[-1].event_s[-1])
+    if any(quarter > last.quarter[-1] + SAME_QUARTER for quarter, _ in task.fixed_s):
+        return runs
+    end_s = last_sound_end_s(found.levels, onset_s, last.end_frame / rate)
+    if end_s is None:
+        return runs
+    end_frame = max(second_to_frame(end_s, rate), int(last.frame[-1]) + 1)
+    return (*runs[:-1], replace(last, end_frame=end_frame))
 
 
 def _unsteadiness(task: Task, played: Played) -> NDArray[np.float64]:
