@@ -111,7 +111,7 @@ def make(name: str, folder: Path, case: Case | None = None) -> Path:
     for i, program in zip(range(len(parts)), case.programs * len(parts), strict=False):
         mine = [(n[1], n[4], n[5]) for n in notes if n[0] == i]
         if mine:
-            mix += _rendered(mine, program, total_s, rng)
+            mix += rendered(mine, program, total_s, rng)
     soundfile.write(target / "mix.wav", mix * (0.7 / np.abs(mix).max()), RATE, subtype="FLOAT")
     names = [p.partName or f"part {i}" for i, p in enumerate(parts)]
     (target / "truth.json").write_text(json.dumps({"parts": names, "notes": notes}), encoding="utf-8")
@@ -200,10 +200,14 @@ def _let_go_in_time(
     return sorted((n for n in out if n[4] > n[3]), key=lambda n: n[3])
 
 
-def _rendered(
-    notes: list[tuple[int, float, float]], program: int, total_s: float, rng: np.random.Generator
+def rendered(
+    notes: list[tuple[int, float, float]],
+    program: int,
+    total_s: float,
+    rng: np.random.Generator,
+    is_dry: bool = False,
 ) -> NDArray[np.float32]:
-    """Play notes (pitch, onset, end in seconds) with fluidsynth; mono."""
+    """Play notes (pitch, onset, end in seconds) with fluidsynth, in its room or without one; mono."""
     import mido
 
     font = next((p for p in SOUND_FONTS if Path(p).exists()), None)
@@ -223,7 +227,8 @@ def _rendered(
         tempo = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)])
         mido.MidiFile(tracks=[tempo, track], ticks_per_beat=1000).save(midi)
         command = ["fluidsynth", "-ni", "-q", "-g", "0.6", "-r", str(RATE), "-O", "float", "-T", "wav", "-F", str(wav)]
-        subprocess.run([*command, font, str(midi)], check=True, capture_output=True)
+        room = ["-R", "0", "-C", "0"] if is_dry else []
+        subprocess.run([*command, *room, font, str(midi)], check=True, capture_output=True)
         samples, _ = soundfile.read(wav, dtype="float32", always_2d=True)
     out = np.zeros(round(total_s * RATE), np.float32)
     length = min(len(samples), len(out))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from musicxml_text import CLOSES, OPENS, document, note, part
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QWheelEvent
+from PySide6.QtGui import QColor, QContextMenuEvent, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from small_scores import even_alignment
@@ -23,6 +23,7 @@ from scoresep.model.score import UnfoldedScore
 from scoresep.progress import Progress
 from scoresep.qt.score_view.placement import Mode
 from scoresep.qt.score_view.score_strip import ScoreStrip
+from scoresep.qt.timeline.note_marks import NoteMarks
 from scoresep.qt.timeline.theme import dark_palette, light_palette
 
 RATE, QUARTER, START = 44100, 11025, 5000
@@ -360,6 +361,54 @@ def test_a_hidden_strip_asks_for_nothing(qtbot: QtBot, scene: Scene) -> None:
     assert len(scene.widths) == count
     scene.strip.show()
     qtbot.waitUntil(lambda: len(scene.widths) > count, timeout=3000)
+
+
+# ------------------------------------------------------------------------------------------------------ single notes
+
+
+def test_ctrl_click_means_the_note_as_it_is_played_nearest(qtbot: QtBot, scene: Scene) -> None:
+    written, toggled = scene.row(0, 1, 1), []
+    scene.strip.note_toggled.connect(toggled.append)
+    scene.strip.set_playhead(START)
+    at = scene.head(written).center().toPoint()
+    qtbot.mouseClick(scene.strip.viewport(), LEFT, Qt.KeyboardModifier.ControlModifier, at)
+    scene.strip.set_playhead(START + (REPEATED + 1) * BAR)
+    at = scene.head(written).center().toPoint()
+    qtbot.mouseClick(scene.strip.viewport(), LEFT, Qt.KeyboardModifier.ControlModifier, at)
+    notes = scene.unfolded.notes
+    assert [int(notes.written_index[row]) for row in toggled] == [written, written]
+    assert [int(notes.step_index[row]) for row in toggled] == [1, REPEATED + 1]
+
+
+def test_the_menu_on_a_note_is_that_of_the_note(scene: Scene) -> None:
+    asked: list[int] = []
+    scene.strip.note_menu_asked.connect(lambda row, _: asked.append(row))
+    scene.strip.set_playhead(START)
+    scene.image()
+    at = scene.head(scene.row(1, 0, 2)).center().toPoint()
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, scene.strip.viewport().mapToGlobal(at))
+    QApplication.sendEvent(scene.strip.viewport(), event)
+    assert [int(scene.unfolded.notes.written_index[row]) for row in asked] == [scene.row(1, 0, 2)]
+
+
+def test_selected_and_muted_notes_look_otherwise(scene: Scene) -> None:
+    def head(row: int) -> QImage:
+        return scene.image().copy(scene.head(row).adjusted(-3, -3, 3, 3).toAlignedRect())
+
+    row = scene.row(0, 0, 1)
+    played = int(np.flatnonzero(scene.unfolded.notes.written_index == row)[0])
+    looks = [head(row)]
+    for marks in (
+        NoteMarks(selected=frozenset({played})),
+        NoteMarks(muted=frozenset({played})),
+        NoteMarks(gains_db={played: 6.0}),
+        NoteMarks(gains_db={played: -6.0}),
+    ):
+        scene.strip.set_note_marks(marks)
+        looks.append(head(row))
+    assert all(a != b for i, a in enumerate(looks) for b in looks[:i])
+    scene.strip.set_note_marks(NoteMarks())
+    assert head(row) == looks[0]
 
 
 # ------------------------------------------------------------------------------------------------------- quickness
