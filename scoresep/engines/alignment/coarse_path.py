@@ -38,7 +38,7 @@ JUMP_INTO_BAR_COST_S, JUMP_COST_S = 0.4, 0.8
 # The same for coming back to an earlier place.
 BACK_COST_S = 0.8
 # Paces that are tried: nominal seconds of the score in a second of the recording.
-PACES = (0.5, 0.7, 1.0, 1.4, 2.0)
+SLOWER_PACES, FASTER_PACES = (0.7, 0.5), (1.4, 2.0)
 # How much better another pace than the marked one must be.
 PACE_MARGIN, PACE_MARGIN_S = 0.05, 0.2
 # Keys that are tried at least: how much worse they fit tells how surely score and recording belong together.
@@ -51,10 +51,10 @@ AS_GOOD, LEAST_AGAIN_S = 0.6, 1.5
 MOST_CELLS = 40_000_000
 MOST_CELLS_TRANSPOSING = 1_000_000
 
-# How a place is reached: by an advance of 0 to 4 cells; from outside, left at the same cell, the one before, any
-# before, any after; freshly. Beside it: whether being outside begins here, and whether no cell before (after) is
-# better to be outside at.
-_RESUMES, _RESUMES_NEXT, _JUMPS, _JUMPS_BACK, _STARTS = 5, 6, 7, 8, 15
+# How a place is reached, in the order in which it is tried: by an advance of 0 to 4 cells; freshly; from outside, left
+# at the same cell, the one before, any before, any after. Beside it: whether being outside begins here, and whether no
+# cell before (after) is better to be outside at.
+_STARTS, _RESUMES, _RESUMES_NEXT, _JUMPS, _JUMPS_BACK = 5, 6, 7, 8, 9
 _HOW, _LEAVES, _HIGHEST_UP_TO, _HIGHEST_FROM = 15, 16, 32, 64
 
 
@@ -125,16 +125,28 @@ def find_key(search: Search, highest: int) -> Key:
     dear = 1e-3 * np.abs(shifts) + np.where(np.abs(shifts) > highest, np.inf, 0.0)
     values = np.array([_rough_value(search, int(k), 1.0) for k in shifts])
     best = int(np.argmax(values - dear))
-    at_paces = [values[best] if p == 1.0 else _rough_value(search, int(shifts[best]), p) for p in PACES]
-    pace = PACES[int(np.argmax(at_paces))]
-    if max(at_paces) - values[best] < PACE_MARGIN_S + PACE_MARGIN * abs(values[best]):
-        pace = 1.0
+    pace = _best_pace(search, int(shifts[best]), float(values[best]))
     if pace != 1.0:
         likely = np.union1d(np.argsort(values)[-LIKELY_KEYS:], np.argsort(values - dear)[-LIKELY_KEYS:])
         shifts, dear = shifts[likely], dear[likely]
         values = np.array([_rough_value(search, int(k), pace) for k in shifts])
         best = int(np.argmax(values - dear))
     return Key(int(shifts[best]), pace, float(values[best] - np.delete(values, best).max()))
+
+
+def _best_pace(search: Search, semitones: int, value: float) -> float:
+    """Return the pace that fits clearly better than the marked one, of which the value is given; 1 where none does."""
+    best, best_pace = value + PACE_MARGIN_S + PACE_MARGIN * abs(value), 1.0
+    for paces in (SLOWER_PACES, FASTER_PACES):
+        before = value
+        for pace in paces:
+            here = _rough_value(search, semitones, pace)
+            if here > best:
+                best, best_pace = here, pace
+            if here < before:
+                break
+            before = here
+    return best_pace
 
 
 def _rough_value(search: Search, semitones: int, pace: float) -> float:
@@ -293,16 +305,16 @@ def _step_outside(
     _take_better(after[1:], came[1:], gate[:-1], _RESUMES_NEXT)
     _take_better(after[1:], came[1:], up_to[:-1] - jump_cost[1:], _JUMPS)
     _take_better(after[:-1], came[:-1], onward[1:] - jump_cost[:-1] - np.float32(BACK_COST_S), _JUMPS_BACK)
-    came += leaves * np.uint8(_LEAVES)
-    came += (gate == up_to) * np.uint8(_HIGHEST_UP_TO)
-    came += (gate == onward) * np.uint8(_HIGHEST_FROM)
+    for is_so, mark in ((leaves, _LEAVES), (gate == up_to, _HIGHEST_UP_TO), (gate == onward, _HIGHEST_FROM)):
+        came |= is_so.view(np.uint8) * np.uint8(mark)
     return np.asarray(gate, np.float32)
 
 
 def _take_better(best: NDArray[np.float32], came: NDArray[np.uint8], other: NDArray[np.float32], how: int) -> None:
-    better = other > best
-    np.copyto(best, other, where=better)
-    np.copyto(came, np.uint8(how), where=better)
+    """Take what is better; ways are tried in rising order, so that the highest that was better counts."""
+    better = (other > best).view(np.uint8)
+    np.maximum(best, other, out=best)
+    np.maximum(came, better * np.uint8(how), out=came)
 
 
 def _walk_back(walk: _Walk) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
@@ -313,7 +325,7 @@ def _walk_back(walk: _Walk) -> tuple[list[NDArray[np.int64]], list[NDArray[np.in
         how = int(backward[frame, cell]) & _HOW
         if how == _STARTS:
             break
-        if how < _RESUMES:
+        if how < _STARTS:
             frame, cell = frame - 1, cell - how
         else:
             frame, cell = _where_left(backward, frame, cell, how)
