@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import shutil
+import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from scoresep.files.locks import FileLock
 _LOCK_NAME = ".lock"
 _REPLACED_NAME = ".replaced"
 _KEY_NAME = ".key"
+_IS_WINDOWS = os.name == "nt"
+_TRIES, _TRY_AGAIN_S = 100, 0.02
 
 
 class PartFolder:
@@ -119,7 +122,7 @@ class PartFolder:
             else:
                 self._release()
                 (self.path / _KEY_NAME).unlink(missing_ok=True)
-                os.rename(self.path, self.target)
+                _rename_once_free(self.path, self.target)
                 sync_to_disk(self.target.parent)
             self._created = []
 
@@ -137,6 +140,19 @@ class PartFolder:
             with contextlib.suppress(OSError):
                 self._lock.release()
             self._lock = None
+
+
+def _rename_once_free(folder: Path, target: Path) -> None:
+    """Give a folder its final name; on Windows that has to wait while somebody is reading a file in it."""
+    for _ in range(_TRIES - 1):
+        try:
+            os.rename(folder, target)
+            return
+        except PermissionError:
+            if not _IS_WINDOWS:
+                raise
+            time.sleep(_TRY_AGAIN_S)
+    os.rename(folder, target)
 
 
 def remove_abandoned(folder: Path, name: str = "", spared_key: str = "") -> None:

@@ -13,6 +13,8 @@ from scoresep.session.session import DOUBTFUL_CONFIDENCE, Message, Session
 
 Do = Mapping[str, Callable[[], None]]
 
+# Where more than this is to be made anew it is not worth saying how much it is.
+MOST_CHANGED = 0.8
 # What can be tried again when it has failed: matters of messages, and the ids of actions.
 AGAIN = {"alignment": "align", "separation": "separate", "export": "export"}
 
@@ -91,7 +93,7 @@ def _stems(session: Session, do: Do) -> Sentence | None:
     if recording is None or not staleness.is_stale or session.job("separation") is not None:
         return None
     text = "The stems were made before the last changes."
-    if staleness.changed_frames >= recording.frames:
+    if staleness.changed_frames >= MOST_CHANGED * recording.frames:
         return Sentence("hint", text, (Offer("Separate again…", do["separate"]),))
     changed = duration_text(staleness.changed_frames / recording.sample_rate)
     text += f" Only {changed} of {duration_text(recording.duration_s)} have to be made anew."

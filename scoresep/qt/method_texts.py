@@ -37,9 +37,8 @@ def budget_name(budget: str) -> str:
 
 def recipe_text(recipe: Recipe) -> str:
     """Write a recipe in a few words: ``nmf, Balanced, 2 exceptions``."""
-    count = len(recipe.rules)
-    words = [engine_name(recipe.engine), budget_name(recipe.budget)]
-    return ", ".join(words + ([f"{count} exception{'s' if count > 1 else ''}"] if count else []))
+    words = (engine_name(recipe.engine), budget_name(recipe.budget), _exceptions(len(recipe.rules)))
+    return ", ".join(word for word in words if word)
 
 
 def rule_text(project: Project, rule: RecipeRule) -> str:
@@ -81,6 +80,10 @@ def duration_text(seconds: float) -> str:
     return f"{max(round(seconds), 1)} s" if seconds < 59.5 else time_text(seconds)
 
 
+def _exceptions(count: int) -> str:
+    return f"{count} exception{'s' if count > 1 else ''}" if count else ""
+
+
 def _bar_at(project: Project, frame: int) -> str:
     unfolded, alignment = project.unfolded, project.alignment
     if unfolded is None or alignment is None:
@@ -94,9 +97,10 @@ def _bar_at(project: Project, frame: int) -> str:
 
 
 def stems_text(facts: StemFacts) -> str:
-    """Write in a few words what made stems: ``nmf · Balanced · cpu``."""
+    """Write in a few words what made stems: ``nmf · Balanced · cpu · 2 exceptions``."""
     budget = "" if facts.recipe is None else budget_name(facts.recipe.budget)
-    return "  ·  ".join(word for word in (facts.engine, budget, facts.device) if word)
+    exceptions = _exceptions(0 if facts.recipe is None else len(facts.recipe.rules))
+    return "  ·  ".join(word for word in (facts.engine, budget, facts.device, exceptions) if word)
 
 
 def stems_tip(project: Project, facts: StemFacts) -> str:
