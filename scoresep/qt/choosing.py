@@ -14,6 +14,7 @@ from scoresep.qt.bridge import Bridge
 from scoresep.qt.comparing import Comparing
 from scoresep.qt.doubting import Doubting
 from scoresep.qt.method_menu import add_method_menu
+from scoresep.qt.part_menu import literal
 from scoresep.qt.playing import Playing
 from scoresep.qt.separation_dialog import SeparateDialog
 from scoresep.qt.timeline.edge_editing import MenuPlace
@@ -111,10 +112,13 @@ class Choosing(QObject):
         menu.addSeparator()
         here = RecipeRule("", "", None, place.start_frame, place.end_frame)
         rules = (self.set_rule, self.remove_rule)
-        part = place.part_index
-        if part is not None and project.stem_of_part[part] is not None:
-            name = project.parts[part].name.replace("&", "&&")
-            add_method_menu(menu, f"Method for {name} here", project.recipe, replace(here, part_index=part), *rules)
+        owners = [p for p in project.stem_owners if place.part_index in (None, p)]
+        if len(project.stem_owners) > 1 and owners:
+            parts = menu if place.part_index is not None else menu.addMenu("Method for one part here")
+            for part in owners:
+                name = literal(project.parts[part].name)
+                title = name if parts is not menu else f"Method for {name} here"
+                add_method_menu(parts, title, project.recipe, replace(here, part_index=part), *rules)
         add_method_menu(menu, "Method for all parts here", project.recipe, here, *rules)
 
     def _edit(self, make: Callable[[Project], Change]) -> None:

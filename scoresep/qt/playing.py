@@ -60,6 +60,7 @@ class Playing(QObject):
         self._recording: SampleSource | None = None
         self._stems: tuple[Track, ...] = ()
         self._so_far: StemsSoFar | None = None
+        self._before: tuple[Track, ...] = ()  # the stems of the project while others are being made
         self._other: StemSet | None = None
         self._hears_other = False
         self._is_original = False
@@ -130,6 +131,7 @@ class Playing(QObject):
             if not stems:
                 text = "The stems are not there any more; separate again to hear them."
                 self._session.say("warning", text, "stems")
+        self._before = stems
         if so_far is not None:
             return self._opened(lambda: growing_tracks(recording, sound, so_far, stems)) or stems
         return stems
@@ -161,9 +163,18 @@ class Playing(QObject):
         elif self._is_original or not tracks:
             tracks = (Track("recording", recording),)
         elif not self._hears_other:
-            tracks = tuple(_patched(track, self._patches.get(track.key, ())) for track in tracks)
+            tracks = self._edited(recording)
         mixer = project.mixer
         self._player.set_material(mix_of(mixer, tracks, recording.frames, recording.sample_rate))
+
+    def _edited(self, sound: SampleSource) -> tuple[Track, ...]:
+        """Return the stems with what was done to single notes; stems that are being made know nothing of that yet."""
+        recording, so_far = self._session.project.recording, self._so_far
+        own = self._stems if so_far is None else self._before
+        edited = tuple(_patched(track, self._patches.get(track.key, ())) for track in own)
+        if so_far is None or recording is None:
+            return edited
+        return self._opened(lambda: growing_tracks(recording, sound, so_far, edited)) or edited
 
     # --------------------------------------------------------------------------------------------- from the person
 

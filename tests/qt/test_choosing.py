@@ -133,9 +133,27 @@ def test_a_segment_gets_a_method_for_all_parts_or_for_one(bench: Bench) -> None:
     edges = (segment.start_frame, segment.end_frame)
     press(menu_at(bench, "Segments", at), "Method for all parts here", "Preview")
     press(menu_at(bench, "Cello", at), "Method for Cello here", "Best")
+    press(menu_at(bench, "Segments", at), "Method for one part here", "Violin", "nmf")
     rules = bench.session.project.recipe.rules
-    assert rules == (RecipeRule("auto", "preview", None, *edges), RecipeRule("auto", "best", 1, *edges))
+    assert rules == (
+        RecipeRule("auto", "preview", None, *edges),
+        RecipeRule("auto", "best", 1, *edges),
+        RecipeRule("nmf", "balanced", 0, *edges),
+    )
     assert rule_text(bench.session.project, rules[1]) == "Cello, bars 1–4: Automatic, Best"
+
+
+def test_the_menu_of_the_segment_at_the_playhead_opens_by_the_keyboard(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    canvas = bench.window.timeline.canvas
+    bench.window.timeline.seek(START + QUARTER)
+    qtbot.waitUntil(lambda: bench.window.timeline.playhead_frame == START + QUARTER)
+    QApplication.sendEvent(canvas, QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(0, 0), QPoint(0, 0)))
+    menu = bench.window._slots._correcting.menu
+    assert menu is not None and menu.isVisible() and canvas.rect().contains(canvas.mapFromGlobal(menu.pos()))
+    press(menu, "Method for all parts here", "Best")
+    assert bench.session.project.recipe.rules[0].start_frame == pytest.approx(START, abs=200)
+    menu.close()
 
 
 def test_stretches_are_named_by_bars_or_else_by_time(bench: Bench) -> None:

@@ -9,8 +9,10 @@ from slow_stems import LEVEL, STRETCHES, let_go, separate_slowly
 from window_bench import FRAMES, Bench
 
 from scoresep.files.stem_files import StemSource
-from scoresep.model.project import Loop
+from scoresep.model.patches import Patch
+from scoresep.model.project import Loop, RecipeRule
 from scoresep.session import separations
+from scoresep.session.recipes import set_rule
 
 QUARTER = FRAMES // STRETCHES
 
@@ -111,3 +113,28 @@ def test_earlier_stems_are_heard_where_the_new_ones_are_not_finished(qtbot: QtBo
     running.window.commands["cancel"].trigger()
     qtbot.waitUntil(lambda: running.window.playing.so_far is None)
     np.testing.assert_array_equal(heard(running, 0), earlier)
+
+
+def test_edits_of_notes_stay_where_the_stems_of_before_are_heard(
+    qtbot: QtBot, running: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch = Patch(0, np.full((1, FRAMES), 0.25, np.float32), 1.0)
+    monkeypatch.setattr(running.session.notes, "patches", lambda tried=None: {0: (patch,)})
+    heard_mixes = []
+    exchange = running.player.set_material
+    monkeypatch.setattr(running.player, "set_material", lambda mix: (heard_mixes.append(mix), exchange(mix)))
+    running.separate()
+    earlier = heard(running, 0)
+    finish(qtbot, running, 0)
+    violin = next(track for track in heard_mixes[-1].tracks if track.key == 0).source.read(0, FRAMES)[0]
+    np.testing.assert_allclose(violin[QUARTER:], earlier[QUARTER:] + 0.25, atol=1e-6)
+    assert violin[: QUARTER - 200] == pytest.approx(LEVEL)
+
+
+def test_what_is_chosen_while_it_runs_stays_and_makes_the_stems_old(qtbot: QtBot, running: Bench) -> None:
+    finish(qtbot, running, 0)
+    rule = RecipeRule("nmf", "best", 1)
+    running.session.apply(set_rule(running.session.project, rule))
+    finish(qtbot, running, *range(1, STRETCHES + 1))
+    assert running.session.project.stem_set is not None
+    assert running.session.project.recipe.rules == (rule,) and running.session.has_stale_stems

@@ -154,7 +154,10 @@ class EdgeEditing(Dragging):
             self.move_asked.emit(held, target)
 
     def _menu(self, event: QContextMenuEvent) -> bool:
-        position = QPointF(event.pos())
+        position, at = QPointF(event.pos()), event.globalPos()
+        if event.reason() is QContextMenuEvent.Reason.Keyboard:
+            position = self._segment_at_playhead()
+            at = self._canvas.mapToGlobal(position.toPoint())
         placed = self._canvas.lane_at(position.y())
         if placed is None or position.x() < HEADER_PX or not isinstance(placed.lane, SegmentItem | PartItem):
             return False
@@ -169,5 +172,17 @@ class EdgeEditing(Dragging):
                 return False
             start, end = found.start_frame, found.end_frame
         part = placed.lane.part_index if isinstance(placed.lane, PartItem) else None
-        self.menu_asked.emit(MenuPlace(event.globalPos(), frame, start, end, part))
+        self.menu_asked.emit(MenuPlace(at, frame, start, end, part))
         return True
+
+    def _segment_at_playhead(self) -> QPointF:
+        """Return where the playhead crosses the strip of segments, brought into sight."""
+        canvas, frame = self._canvas, self._view.playhead_frame or 0
+        canvas.set_axis(canvas.axis.containing(frame))
+        placed = next((p for p in canvas.placed if isinstance(p.lane, SegmentItem)), None)
+        if placed is None:
+            return QPointF(-1.0, -1.0)
+        middle = placed.top + placed.height / 2
+        if not canvas.ruler_height <= middle + canvas.lanes_offset < canvas.height():
+            canvas.set_scroll_y(middle - canvas.visible_lanes_height / 2)
+        return QPointF(canvas.x_of(frame + 0.5), middle + canvas.lanes_offset)

@@ -37,7 +37,7 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("Shift + click on a note", "Select all notes of its part from the last selected one to it"),
     ("Alt + drag over notes", "Select all notes in the frame"),
     ("Right click on a note", "Hear, mute, export … the selected notes"),
-    ("Right click on segments", "Say which parts play there; split, merge"),
+    ("Right click on segments, Menu key", "Which parts play there and how they are separated; split, merge"),
     ("Shift + drag a bar line", "Move all that comes after by as much"),
     ("Drag the grip of a selection", "While correcting by hand: move all that is selected; the bar under the times"),
     ("Left / Right", "Move the playhead a little"),
