@@ -21,7 +21,7 @@ from scoresep.engines.alignment.played_map import RunFrames, note_ends_s, played
 from scoresep.engines.alignment.presence import absent_notes
 from scoresep.engines.alignment.score_events import ScoreEvents, score_events
 from scoresep.engines.alignment.similarity import heard_vectors
-from scoresep.engines.alignment.structure import find_choices, has_choices, within_score
+from scoresep.engines.alignment.structure import CLEARLY_S, find_choices, has_choices, within_score
 from scoresep.engines.features import ONSET_SCALE, TONAL_SCALE, estimate_tuning_cents, pitch_spectra, reference_power
 from scoresep.errors import AlignmentError
 from scoresep.model.alignment import Alignment, NoteTimes
@@ -127,11 +127,14 @@ def _aligned(
     path = find_coarse_path(search, key, fixed_s, progress.part(0.5, 0.6), options.finds_departures)
     choices = given or PathChoices()
     if given is not None and has_choices(unfolded.score):
-        choices = find_choices(within_score(search, path), key.semitones, path, given, options)
-        if choices != given:
-            unfolded = unfold(unfolded.score, performance_path(unfolded.score, choices)[0])
-            events = score_events(unfolded, options)
-            path = find_coarse_path(replace(search, unfolded=unfolded, events=events), key, (), Progress())
+        others = find_choices(within_score(search, path), key.semitones, path, given, options)
+        if others != given:
+            unfolded_so = unfold(unfolded.score, performance_path(unfolded.score, others)[0])
+            events_so = score_events(unfolded_so, options)
+            path_so = find_coarse_path(replace(search, unfolded=unfolded_so, events=events_so), key, (), Progress())
+            # Bars may have been left out for another reason than that a repeat was not played.
+            if path_so.value > path.value + CLEARLY_S:
+                choices, unfolded, events, path = others, unfolded_so, events_so, path_so
     progress.update(0.6, "Finding every note")
     task = Task(unfolded, events, key.semitones, fixed_s, heard.duration_s)
     played = find_played(task, path, heard.tonal, heard.levels, progress.part(0.6, 1.0))

@@ -91,12 +91,15 @@ class CoarsePath:
         they belong together, about 0 where they do not.
     length_s : float
         For how long the score is heard, `again` included.
+    value : float
+        Of the whole path, all its costs taken off, in seconds of a certain match.
     """
 
     runs: tuple[CoarseRun, ...]
     again: tuple[CoarseRun, ...]
     fit: float
     length_s: float
+    value: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +184,7 @@ def find_coarse_path(
         grid = grid.with_strange() if leaves_score else grid
         walks.append((grid, _walk(grid, _jump_costs(search, grid) if leaves_score else None, part)))
     grid, walk = max(walks, key=lambda found: found[1].value)
-    return _as_path(grid, *_walk_back(walk))
+    return _as_path(grid, walk)
 
 
 def path_value(search: Search, semitones: int, pace: float, usual: NDArray[np.float32], factor: int) -> float:
@@ -349,8 +352,8 @@ def _where_left(backward: NDArray[np.uint8], frame: int, cell: int, how: int) ->
     return frame - 1, cell
 
 
-def _as_path(grid: Grid, frames: list[NDArray[np.int64]], cells: list[NDArray[np.int64]]) -> CoarsePath:
-    frames, cells = _without_short_gaps(grid, frames, cells)
+def _as_path(grid: Grid, walk: _Walk) -> CoarsePath:
+    frames, cells = _without_short_gaps(grid, *_walk_back(walk))
     fit, length_s = _fit(grid, frames, cells), sum(map(len, frames)) * grid.frame_s
     kept, others = rising_takes([Take(f, c, grid.evidence_at(f, c)) for f, c in zip(frames, cells, strict=True)])
     # What is heard beside the score may fit it somewhere by chance, but not nearly as well as the score itself.
@@ -362,7 +365,7 @@ def _as_path(grid: Grid, frames: list[NDArray[np.int64]], cells: list[NDArray[np
         starts_inside = bool(k > 0 or take.cells[0] > near_end)
         ends_inside = bool(k < len(kept) - 1 or take.cells[-1] < last - near_end)
         runs.append(_run(grid, take, starts_inside, ends_inside))
-    return CoarsePath(tuple(runs), tuple(_run(grid, take, True, True) for take in again), fit, length_s)
+    return CoarsePath(tuple(runs), tuple(_run(grid, take, True, True) for take in again), fit, length_s, walk.value)
 
 
 def _run(grid: Grid, take: Take, starts_inside: bool, ends_inside: bool) -> CoarseRun:

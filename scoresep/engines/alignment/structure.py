@@ -25,6 +25,8 @@ from scoresep.model.score import PerformancePath, Score
 # and once. Leaving out a repeat that was not played gains 2 to 3 at the beginning and end of the score, elsewhere more.
 MARGIN_EACH_S = 1.5
 MARGIN_S = 0.25
+# How much better the path through the score must be with other choices, where bars may have been left out all the same.
+CLEARLY_S = 0.5
 MOST_COUNTED = 2  # of repeats, where all are left out: who takes none of many has made up one mind
 MOST_CELLS = 4_000_000
 MOST_ROUNDS = 3
