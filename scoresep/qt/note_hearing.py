@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -12,6 +13,7 @@ from scoresep.qt.playing import Playing
 LOOK_MS = 25
 # The sound of a note reaches a little over it on both sides; this much of that need not be heard.
 EARLY_S, LATE_S = 0.1, 0.2
+JUMP_S = 0.25
 
 
 class NoteHearing(QObject):
@@ -25,7 +27,8 @@ class NoteHearing(QObject):
     def __init__(self, playing: Playing, parent: QObject) -> None:
         super().__init__(parent)
         self._playing = playing
-        self._stretch = (0, 0)
+        self._stop_frame, self._sample_rate = 0, 1
+        self._seen = (0, 0.0)  # the frame that was heard last, and when
         self._goes_back_to: tuple[int, bool] = (0, False)
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_MS)
@@ -45,7 +48,8 @@ class NoteHearing(QObject):
             self._goes_back_to = (state.frame, state.is_playing)
         start = min(patch.start_frame for patch in patches) + round(EARLY_S * sample_rate)
         stop = max(patch.stop_frame for patch in patches) - round(LATE_S * sample_rate)
-        self._stretch = (start, max(stop, start + 1))
+        self._stop_frame, self._sample_rate = max(stop, start + 1), sample_rate
+        self._seen = (start, monotonic())
         self._playing.hear_alone(tuple(patches))
         self._playing.play_from(start)
         self._timer.start()
@@ -64,11 +68,18 @@ class NoteHearing(QObject):
             self._playing.seek(frame)
 
     def _look(self) -> None:
-        state, (start, stop) = self._playing.state(), self._stretch
+        state = self._playing.state()
         if not self._playing.hears_alone:
             self._timer.stop()  # something else was asked for
-        elif not state.is_playing or state.frame >= stop:
-            self.end()
-        elif state.frame < start - 1:  # the person has gone elsewhere
-            self._timer.stop()
+        elif state.is_playing and self._has_jumped(state.frame):
+            self._timer.stop()  # the person has gone elsewhere
             self._playing.hear_alone(())
+        elif not state.is_playing or state.frame >= self._stop_frame:
+            self.end()
+
+    def _has_jumped(self, frame: int) -> bool:
+        """Whether the playhead is where time alone has not brought it."""
+        (before, then_s), now_s = self._seen, monotonic()
+        self._seen = (frame, now_s)
+        spare = JUMP_S * self._sample_rate
+        return not -spare < frame - before < (now_s - then_s) * self._sample_rate + spare

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +219,33 @@ def test_patches_play_without_clicks(qtbot: QtBot, bench: Bench) -> None:
     assert patched is not None
     samples, _ = patched.render(0, 30000)
     assert np.abs(np.diff(samples)).max() < 3 * before
+
+
+def test_playing_goes_on_while_notes_are_muted_and_come_back(qtbot: QtBot, bench: Bench) -> None:
+    playing = bench.window.playing
+    playing.play_from(1000)
+    qtbot.waitUntil(lambda: playing.state().is_playing and playing.state().frame > 1200, timeout=3000)
+    frames = [playing.state().frame]
+    click(bench, rows_of(bench, 0)[2], CONTROL)  # a plain click would move the playhead
+    for _ in range(4):
+        bench.window.commands["mute_notes"].trigger()
+        qtbot.wait(60)
+        state = playing.state()
+        assert state.is_playing
+        frames.append(state.frame)
+    assert all(0 < later - earlier < 8000 for earlier, later in pairwise(frames))
+    playing.stop()
+
+
+def test_going_elsewhere_ends_hearing_notes_alone(qtbot: QtBot, bench: Bench) -> None:
+    playing, hearing = bench.window.playing, bench.window._slots.notes.hearing
+    click(bench, rows_of(bench, 0)[3])
+    bench.window.commands["hear_notes"].trigger()
+    qtbot.waitUntil(lambda: playing.state().is_playing, timeout=3000)
+    playing.seek(25000)
+    qtbot.waitUntil(lambda: not hearing.is_hearing, timeout=3000)
+    assert playing.state().is_playing and playing.state().frame >= 25000 and not playing.hears_alone
+    playing.stop()
 
 
 def test_selected_notes_are_offered_for_export(bench: Bench) -> None:

@@ -143,6 +143,31 @@ def test_hearing_waits_until_the_sound_is_made_and_not_for_ever(session: Session
     assert job.state is JobState.CANCELLED and called == [1, 2]
 
 
+def test_notes_of_parts_that_share_a_stem_are_taken_out_of_that(session: Session) -> None:
+    session.apply(edits.set_part(session.project, 1, "Join", joined_to=0))
+    keys = keys_of(session, rows_of_part(session, 0)[1], rows_of_part(session, 1)[1])
+    session.apply(note_edits.mute(session.project, keys))
+    settle(session)
+    assert {key: len(patches) for key, patches in session.notes.patches().items()} == {0: 2}
+
+
+def test_a_score_that_is_replaced_keeps_the_edits(session: Session) -> None:
+    keys = keys_of(session, rows_of_part(session, 1)[3])
+    session.apply(note_edits.set_gain(session.project, keys, 2.0))
+    score, score_file = session.project.score, session.project.score_file
+    assert score is not None and score_file is not None
+    corrected = replace(score, title="Corrected")
+    session.apply(edits.set_score(session.project, score_file, corrected))
+    assert session.project.note_edits == (NoteEdit(keys[0], 2.0),)
+    fewer = replace(score, parts=score.parts[:1], title="One part")
+    only_high = score.notes.part_index == 0
+    columns = {name: getattr(score.notes, name)[only_high] for name in type(score.notes).__dataclass_fields__}
+    session.apply(edits.set_score(session.project, score_file, replace(fewer, notes=replace(score.notes, **columns))))
+    assert session.project.note_edits == ()
+    session.undo()
+    assert session.project.note_edits == (NoteEdit(keys[0], 2.0),)
+
+
 def test_notes_without_stems_say_so(desk: Desk) -> None:
     session = desk.aligned()
     with pytest.raises(UsageError, match="separate"):

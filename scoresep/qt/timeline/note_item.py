@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.difference import DOUBTFUL
 from scoresep.qt.timeline.lane import EMPTY_LANE_PX, Hit, Lane
-from scoresep.qt.timeline.note_marks import paint_note_marks
+from scoresep.qt.timeline.note_marks import MarkedNote, paint_note_marks
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.pending_item import ghosts_in, paint_ghost_notes
 from scoresep.qt.timeline.score_layout import ScoreLayout, pitch_name
@@ -107,7 +107,9 @@ class NoteItem(Lane):
             for part in layout.part_index[places].tolist()
         ]
         rects = self._note_rects(ctx, layout, places, top, height)
-        paint_note_marks(ctx, marks, layout.row[places].tolist(), rects, colors)
+        names = ["" if np.isnan(pitch) else pitch_name(pitch) for pitch in layout.pitch_midi[places].tolist()]
+        notes = [MarkedNote(*note) for note in zip(layout.row[places].tolist(), rects, colors, names, strict=True)]
+        paint_note_marks(ctx, marks, notes)
 
     def _paint_single(
         self, ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], top: float, height: float

@@ -16,6 +16,7 @@ from scoresep.qt.timeline.theme import Theme, ink_on
 
 SELECTED_PX = 2.0
 BADGE_PX = 13.0
+NAME_FLAGS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,35 +56,35 @@ def gain_text(gain_db: float) -> str:
     return f"{gain_db:+.1f} dB".replace(".0 ", " ").replace("-", "−")
 
 
-def paint_note_marks(
-    ctx: PaintContext, marks: NoteMarks, rows: list[int], rects: list[QRectF], colors: list[QColor]
-) -> None:
-    """Paint marks over notes that are painted already.
+@dataclass(frozen=True)
+class MarkedNote:
+    """A note that something is marked on: its row, where it lies, the colour of its part, and what it is called."""
 
-    Parameters
-    ----------
-    ctx : PaintContext
-    marks : NoteMarks
-    rows : list of int
-        Of marked notes.
-    rects, colors : list
-        Where each lies, and the colour of its part.
-    """
+    row: int
+    rect: QRectF
+    color: QColor
+    name: str
+
+
+def paint_note_marks(ctx: PaintContext, marks: NoteMarks, notes: list[MarkedNote]) -> None:
+    """Paint marks over notes that are painted already."""
     painter = ctx.painter
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-    for row, rect, color in zip(rows, rects, colors, strict=True):
+    for note in notes:
+        row = note.row
         if row in marks.muted or row in marks.removed:
-            paint_hollow(painter, rect, ctx.theme, color, row in marks.removed)
+            _paint_hollow(painter, note, ctx.theme, row in marks.removed)
         elif row in marks.gains_db:
-            _paint_badge(painter, rect, ctx.theme, color, marks.gains_db[row])
+            _paint_badge(painter, note.rect, ctx.theme, note.color, marks.gains_db[row])
         if row in marks.selected:
-            paint_selected(painter, rect, ctx.theme)
+            _paint_selected(painter, note.rect, ctx.theme)
     painter.restore()
 
 
-def paint_hollow(painter: QPainter, rect: QRectF, theme: Theme, color: QColor, is_removed: bool) -> None:
+def _paint_hollow(painter: QPainter, note: MarkedNote, theme: Theme, is_removed: bool) -> None:
     """Paint a note that is not heard in its part: an outline, struck through where it was taken out."""
+    rect, color = note.rect, note.color
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme.ground)
     painter.drawRect(rect)
@@ -94,9 +95,14 @@ def paint_hollow(painter: QPainter, rect: QRectF, theme: Theme, color: QColor, i
     if is_removed:
         painter.setPen(QPen(color, 1.2))
         painter.drawLine(inside.bottomLeft(), inside.topRight())
+    metrics = QFontMetricsF(painter.font())
+    has_room = rect.height() >= metrics.height() * 0.72 and metrics.horizontalAdvance(note.name) + 8 < rect.width()
+    if has_room:
+        painter.setPen(theme.faint_text)
+        painter.drawText(rect.adjusted(5, 0, 0, 0), NAME_FLAGS, note.name)
 
 
-def paint_selected(painter: QPainter, rect: QRectF, theme: Theme) -> None:
+def _paint_selected(painter: QPainter, rect: QRectF, theme: Theme) -> None:
     """Frame a selected note: an accent around it, and a hair of the ground in between."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(theme.ground, 1.0))
