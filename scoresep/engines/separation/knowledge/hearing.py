@@ -4,15 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from scoresep.engines.separation.grid import FrameGrid, make_grid
+from scoresep.engines.separation.knowledge.profiles import ProfileSum
 from scoresep.engines.separation.knowledge.settings import KnowledgeSettings
-from scoresep.engines.separation.knowledge.tiles import Tiles, TileShape, make_tiles
+from scoresep.engines.separation.knowledge.tiles import LEVELS, Tiles, TileShape, make_tiles
 from scoresep.engines.separation.knowledge.voices import Tracks, Voices, refined, tracks_of, voices_of
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import SampleSource
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is measured before the training.
+
+    Attributes
+    ----------
+    mean_power : float
+        Of the bins that the network sees.
+    profiles : ndarray [shape=(stems, SEMITONES, harmonics)], float32
+        Levels of partials; see `profiles`.
+    """
+
+    mean_power: float
+    profiles: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -28,6 +47,8 @@ class Hearing:
     settings : KnowledgeSettings
     mean_power : float
         Of the bins that the network sees.
+    profiles : ndarray [shape=(stems, SEMITONES, harmonics)], float32
+        Levels of partials; see `profiles`.
     """
 
     notes: SoundingNotes
@@ -35,12 +56,13 @@ class Hearing:
     grid: FrameGrid
     settings: KnowledgeSettings
     mean_power: float
+    profiles: NDArray[np.float32]
 
     @staticmethod
-    def of(source: SampleSource, notes: SoundingNotes, settings: KnowledgeSettings, mean_power: float) -> Hearing:
+    def of(source: SampleSource, notes: SoundingNotes, settings: KnowledgeSettings, heard: Heard) -> Hearing:
         """Return how a recording is heard."""
         grid = make_grid(source.frames, source.sample_rate, settings.window_s)
-        return Hearing(notes, voices_of(notes), grid, settings, mean_power)
+        return Hearing(notes, voices_of(notes), grid, settings, heard.mean_power, heard.profiles)
 
     @property
     def shape(self) -> TileShape:
@@ -69,8 +91,36 @@ class Hearing:
 
     def level(self, power: Tensor) -> Tensor:
         """Return log-magnitudes of about unit size."""
-        return torch.log(power / self.mean_power + 1e-5) / 4.0
+        return torch.log(power / self.mean_power + 1e-5) / LEVELS
 
     def tiles(self, level: Tensor, tracks: Tracks) -> Tiles:
         """Return the tiles of windows whose levels and tracks are given."""
-        return make_tiles(level, tracks, self.stem(level.device), self.shape)
+        return make_tiles(
+            level, tracks, self.stem(level.device), torch.from_numpy(self.profiles).to(level.device), self.shape
+        )
+
+    def add_to(self, profiles: ProfileSum, stems: Tensor, mixture: Tensor, tracks: Tracks) -> None:
+        """Add what stems say of the profiles of their parts.
+
+        Parameters
+        ----------
+        profiles : ProfileSum
+        stems : Tensor [shape=(stems, windows, bins)], complex64
+        mixture : Tensor [shape=(windows, bins)], complex64
+        tracks : Tracks
+            Of the same windows.
+        """
+        shape = self.shape
+        power, whole = stems.abs().square(), mixture.abs().square()
+        number = torch.arange(1, shape.harmonics + 1, device=power.device)
+        for voice, stem in enumerate(self.voices.stem.tolist()):
+            f0 = tracks.f0_hz[voice]
+            middle = (f0[:, None] * number / shape.bin_hz).round().long()
+            exists = middle < shape.bins - 1
+            middle = middle.clamp(1, shape.bins - 2)
+            peaks = torch.stack([power[stem].gather(1, middle + k) for k in (-1, 0, 1)])
+            around = torch.stack([whole.gather(1, middle + k) for k in (-1, 0, 1)])
+            own = (peaks.sum(0) / (around.sum(0) + 1e-12)).clamp(max=1.0)
+            peak = peaks.amax(0) * exists
+            level = self.level(peak) - self.level(peak.sum(1, keepdim=True))
+            profiles.add(stem, f0, level, own * exists)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from scoresep.engines.separation.knowledge.hearing import Heard
 from scoresep.engines.separation.knowledge.settings import KnowledgeSettings
 from scoresep.engines.separation.knowledge.training import State
 from scoresep.engines.separation.protocol import Arrays
@@ -29,12 +30,13 @@ def of_teacher(arrays: Arrays | None) -> dict[str, NDArray[Any]] | None:
     return found or None
 
 
-def arrays_of(state: State, settings: KnowledgeSettings, mean_power: float | None) -> dict[str, NDArray[Any]]:
+def arrays_of(state: State, settings: KnowledgeSettings, heard: Heard | None) -> dict[str, NDArray[Any]]:
     """Return all that is needed to use the network and to go on with its training."""
     arrays: dict[str, NDArray[Any]] = {
         "form": _form(settings),
         "steps": np.array(state.steps, np.int64),
-        "mean_power": np.array(mean_power or 0.0, np.float64),
+        "mean_power": np.array(heard.mean_power if heard else 0.0, np.float64),
+        "profiles": heard.profiles if heard else np.zeros(0, np.float32),
     }
     for kind, network in ("network", state.network), ("mean", state.mean):
         for name, value in network.state_dict().items():
@@ -49,8 +51,8 @@ def arrays_of(state: State, settings: KnowledgeSettings, mean_power: float | Non
 
 def state_of(
     arrays: Arrays | None, stems: int, settings: KnowledgeSettings, seed: int, device: torch.device
-) -> tuple[State, float | None]:
-    """Return the state that was kept and the mean power of the recording; a fresh state where it does not fit."""
+) -> tuple[State, Heard | None]:
+    """Return the state that was kept and what was heard; a fresh state where it does not fit."""
     state = State.fresh(stems, settings, seed, device)
     if arrays is None or not _fits(arrays, state, settings):
         return state, None
@@ -62,7 +64,8 @@ def state_of(
             first, second = (torch.from_numpy(arrays[f"{k}.{name}"]).to(device) for k in ("first", "second"))
             moments = {"step": torch.tensor(float(state.steps)), "exp_avg": first.clone(), "exp_avg_sq": second.clone()}
             state.optimizer.state[parameter] = moments
-    return state, float(arrays["mean_power"]) or None
+    heard = Heard(float(arrays["mean_power"]), arrays["profiles"]) if arrays["profiles"].size else None
+    return state, heard
 
 
 def _form(settings: KnowledgeSettings) -> NDArray[np.float64]:
@@ -73,7 +76,7 @@ def _form(settings: KnowledgeSettings) -> NDArray[np.float64]:
 
 def _fits(arrays: Arrays, state: State, settings: KnowledgeSettings) -> bool:
     form = _form(settings)
-    if "steps" not in arrays or "mean_power" not in arrays:
+    if not {"steps", "mean_power", "profiles"} <= set(arrays):
         return False
     if "form" not in arrays or arrays["form"].shape != form.shape or not np.allclose(arrays["form"], form):
         return False

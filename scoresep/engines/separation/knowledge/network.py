@@ -49,7 +49,7 @@ class TileNetwork(nn.Module):
         for layer in self.layers:
             value, gate = layer(state).chunk(2, 1)
             state = state + torch.relu(value) * torch.sigmoid(gate)
-        told: Tensor = self.tell(state.permute(0, 2, 3, 1)).flatten(2)
+        told: Tensor = (self.tell(state.permute(0, 2, 3, 1)) + tiles.base).flatten(2)
         return told
 
 

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from scoresep.engines.separation.devices import choose_device, is_out_of_memory
 from scoresep.engines.separation.grid import FrameGrid, read_spectra
 from scoresep.engines.separation.knowledge.dividing import Divider
-from scoresep.engines.separation.knowledge.hearing import Hearing
+from scoresep.engines.separation.knowledge.hearing import Heard, Hearing
 from scoresep.engines.separation.knowledge.keeping import arrays_of, of_teacher, state_of, with_teacher
 from scoresep.engines.separation.knowledge.material import Stretch, gather
+from scoresep.engines.separation.knowledge.profiles import SEMITONES, ProfileSum
 from scoresep.engines.separation.knowledge.remix import Remixer
 from scoresep.engines.separation.knowledge.settings import KnowledgeSettings, settings_for
 from scoresep.engines.separation.knowledge.training import State, Trainer
@@ -79,8 +80,8 @@ class KnowledgeSeparator:
         )
         while True:
             try:
-                state, mean_power = state_of(known, notes.stem_count, settings, options.seed, place.device)
-                learned = KnowledgeLearned(teacher, state, mean_power, settings, place)
+                state, heard = state_of(known, notes.stem_count, settings, options.seed, place.device)
+                learned = KnowledgeLearned(teacher, state, heard, settings, place)
                 rest = progress.part(TEACHER_SHARE, 1.0)
                 _train(learned, source, notes, options.seed, rest, keep_all)
                 return learned
@@ -117,9 +118,10 @@ def _train(
     )
     if not stretches:
         return
-    if learned.mean_power is None:
-        learned.mean_power = _mean_power(stretches, Hearing.of(source, notes, settings, 1.0))
-    hearing = Hearing.of(source, notes, settings, learned.mean_power)
+    if learned.heard is None:
+        nothing = Heard(1.0, np.zeros((notes.stem_count, SEMITONES, settings.harmonics), np.float32))
+        learned.heard = _listen(stretches, Hearing.of(source, notes, settings, nothing))
+    hearing = Hearing.of(source, notes, settings, learned.heard)
     trainer = Trainer(Remixer(stretches, notes, source.sample_rate), hearing)
     trainer.train(state, steps, seed, progress.part(MATERIAL_SHARE, 1.0), lambda: keep(learned.arrays()))
 
@@ -129,15 +131,20 @@ def _is_shared(voices: Voices) -> bool:
     return len(np.unique(voices.stem)) > 1
 
 
-def _mean_power(stretches: list[Stretch], hearing: Hearing) -> float:
-    """Return the mean power of the bins that the network sees."""
-    means = []
+def _listen(stretches: list[Stretch], hearing: Hearing) -> Heard:
+    """Measure how loud the recording is, and the partials of its parts."""
+    powers = []
+    total = ProfileSum(hearing.notes.stem_count, hearing.settings.harmonics)
     for stretch in stretches:
         mixture = (stretch.stems.sum(0) + stretch.rest)[None]
         grid = FrameGrid(hearing.grid.sample_rate, stretch.frames, hearing.grid.hop_frames)
-        spectra = read_spectra(ArraySource(mixture, grid.sample_rate), grid, 0, grid.windows, torch.device("cpu"))
-        means.append(float((spectra[..., : hearing.shape.bins].abs() ** 2).mean()))
-    return max(float(np.mean(means)), 1e-12)
+        source = ArraySource(np.concatenate([stretch.stems, mixture]), grid.sample_rate)
+        spectra = read_spectra(source, grid, 0, grid.windows, torch.device("cpu"))[..., : hearing.shape.bins]
+        powers.append(float((spectra[-1].abs() ** 2).mean()))
+        tracks = hearing.tracks(spectra[:-1].abs(), 0, grid.windows, stretch.start_frame)
+        scaled = spectra / max(powers[-1], 1e-12) ** 0.5
+        hearing.add_to(total, scaled[:-1], scaled[-1], tracks)
+    return Heard(max(float(np.mean(powers)), 1e-12), total.profiles())
 
 
 class KnowledgeLearned:
@@ -147,21 +154,21 @@ class KnowledgeLearned:
     ----------
     teacher : Learned
     state : State
-    mean_power : float or None
-        Of the bins of the recording, once it was heard.
+    heard : Heard or None
+        None before anything was.
     settings : KnowledgeSettings
     place : Workplace
     """
 
     def __init__(
-        self, teacher: Learned, state: State, mean_power: float | None, settings: KnowledgeSettings, place: Workplace
+        self, teacher: Learned, state: State, heard: Heard | None, settings: KnowledgeSettings, place: Workplace
     ) -> None:
-        self.teacher, self.state, self.mean_power, self.settings = teacher, state, mean_power, settings
+        self.teacher, self.state, self.heard, self.settings = teacher, state, heard, settings
         self._place = place
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the network, how far its training is, and what the teacher learned."""
-        own = arrays_of(self.state, self.settings, self.mean_power)
+        own = arrays_of(self.state, self.settings, self.heard)
         return {**own, **with_teacher(self.teacher.arrays())}
 
     def report(self) -> SeparationReport:
@@ -173,9 +180,9 @@ class KnowledgeLearned:
         self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
     ) -> NDArray[np.float32]:
         """Separate a stretch; see `protocol.Learned`."""
-        if self.mean_power is None or self.state.steps == 0 or not _is_shared(voices_of(notes)):
+        if self.heard is None or self.state.steps == 0 or not _is_shared(voices_of(notes)):
             return self.teacher.stems(source, notes, start_frame, stop_frame, progress)
-        hearing = Hearing.of(source, notes, self.settings, self.mean_power)
+        hearing = Hearing.of(source, notes, self.settings, self.heard)
         with torch.inference_mode():
             while True:
                 try:

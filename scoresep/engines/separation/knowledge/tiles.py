@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from scoresep.engines.separation.knowledge.profiles import nearest_semitone
 from scoresep.engines.separation.knowledge.voices import Tracks
 
+LEVELS = 4.0  # powers of e in a step of 1 of the level
 NEAR_BINS = 1.2  # how far another part's partial is felt
 ON_FRAME = 5  # numbers that a tile says about a voice at a moment
-ON_PARTIAL = 3  # and about a partial
+ON_PARTIAL = 5  # and about a partial
 ON_BIN = 2  # and about a bin: how loud the recording is, and how near another part's partial
 
 
@@ -50,6 +52,8 @@ class Tiles:
     Attributes
     ----------
     seen : Tensor [shape=(voices, windows, harmonics, ON_BIN * across + ON_PARTIAL)], float32
+    base : Tensor [shape=(voices, windows, harmonics, across)], float32
+        How loud it would be, as a logarithm of power, by the profile of its part and its partials that are free.
     known : Tensor [shape=(voices, windows, ON_FRAME)], float32
         Frame-wise knowledge from the score.
     place : Tensor [shape=(voices, windows, bins)], int64
@@ -60,13 +64,14 @@ class Tiles:
     """
 
     seen: Tensor
+    base: Tensor
     known: Tensor
     place: Tensor
     inside: Tensor
     stem: Tensor
 
 
-def make_tiles(level: Tensor, tracks: Tracks, stem: Tensor, shape: TileShape) -> Tiles:
+def make_tiles(level: Tensor, tracks: Tracks, stem: Tensor, profiles: Tensor, shape: TileShape) -> Tiles:
     """Lay out tiles.
 
     Parameters
@@ -76,6 +81,7 @@ def make_tiles(level: Tensor, tracks: Tracks, stem: Tensor, shape: TileShape) ->
     tracks : Tracks
         Of the same windows.
     stem : Tensor [shape=(voices,)], int64
+    profiles : Tensor [shape=(stems, SEMITONES, harmonics)], float32
     shape : TileShape
     """
     f0 = tracks.f0_hz
@@ -91,14 +97,42 @@ def make_tiles(level: Tensor, tracks: Tracks, stem: Tensor, shape: TileShape) ->
     loud = level.expand(len(stem), *level.shape).gather(2, flat).view(bins.shape)
     near = _others_partials(f0, stem, shape).index_select(0, stem).gather(2, flat).view(bins.shape)
     heard = on[..., None].float()
+    offset = bins - centre[..., None]
+    profile = profiles[stem[:, None], nearest_semitone(safe)]
+    excess, loudness = _against_profile(loud, near, offset, profile, exists)
+    base = LEVELS * (profile + loudness[..., None])[..., None] + _lobe(offset)
     at_partial = [
         (centre - middle) * heard,
         torch.log(centre.clamp(min=1.0) * (shape.bin_hz / 500.0)) * heard,
         number.log() * heard,
+        profile * heard,
+        excess * heard,
     ]
     seen = torch.cat([loud * exists, near * exists, torch.stack(at_partial, -1)], -1)
     place, inside = _places(safe, on, middle, shape)
-    return Tiles(seen, _frame_knowledge(tracks, on, safe), place, inside, stem)
+    return Tiles(seen, base, _frame_knowledge(tracks, on, safe), place, inside, stem)
+
+
+def _against_profile(
+    loud: Tensor, near: Tensor, offset: Tensor, profile: Tensor, exists: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return by how much every partial is louder than its profile lets expect, and how loud the voice is.
+
+    Partials that no other part is near to say most.
+    """
+    middle = loud.shape[-1] // 2
+    peak = loud[..., middle - 1 : middle + 2].amax(-1)
+    free = 1.0 - 0.95 * near[..., middle - 1 : middle + 2].amax(-1)
+    above = peak - profile
+    weight = torch.exp(LEVELS * profile.clamp(min=-1.5)) * free**2 * exists[..., middle] + 1e-9
+    loudness = (above * weight).sum(-1) / weight.sum(-1)
+    return above - loudness[..., None], loudness
+
+
+def _lobe(offset: Tensor) -> Tensor:
+    """Return the logarithm of the power of a Hann window's spectrum `offset` bins from a partial."""
+    value = (torch.sinc(offset) / (1.0 - offset**2 + 1e-6)).abs()
+    return 2.0 * torch.log(value.clamp(min=0.02, max=1.0))
 
 
 def _frame_knowledge(tracks: Tracks, on: Tensor, safe_hz: Tensor) -> Tensor:

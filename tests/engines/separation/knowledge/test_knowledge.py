@@ -90,7 +90,7 @@ def test_more_time_goes_on_from_what_is_known() -> None:
 
 def test_what_does_not_fit_is_ignored() -> None:
     notes, stems = duet()
-    known = {"steps": np.array(99), "form": np.zeros(3), "teacher.nonsense": np.zeros(2)}
+    known = {"steps": np.array(99), "profiles": np.zeros(0), "form": np.zeros(3), "teacher.nonsense": np.zeros(2)}
     _, learned = learn(stems.sum(0, keepdims=True), notes, known=known)
     assert learned.arrays()["steps"] == 12
 

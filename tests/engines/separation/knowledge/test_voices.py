@@ -72,7 +72,7 @@ def test_tiles_lay_partials_in_their_middle() -> None:
     tracks = tracks_of(voices_of(notes), notes, grid, 8, 9)
     level = torch.zeros(1, 200)
     level[0, [44, 88, 132, 176]] = 1.0
-    tiles = make_tiles(level, tracks, torch.zeros(1, dtype=torch.int64), shape)
+    tiles = make_tiles(level, tracks, torch.zeros(1, dtype=torch.int64), torch.zeros(1, 128, 4), shape)
     assert tiles.seen[0, 0, :, :5].tolist() == [[0.0, 0.0, 1.0, 0.0, 0.0]] * 4
     assert tiles.inside[0, 0].nonzero()[:, 0].tolist() == [44 * h + k for h in (1, 2, 3, 4) for k in range(-2, 3)]
     assert tiles.place[0, 0, 88] == 1 * 5 + 2
