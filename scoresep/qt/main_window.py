@@ -237,7 +237,7 @@ class MainWindow(QMainWindow):
         self._slots.refresh()
 
     def _show_compared(self) -> None:
-        self.transport.compare.setVisible(self.playing.other is not None)
+        self.transport.show_compare(self.playing.other is not None)
         self.separating.show_making(self.parts.stem_line)
 
     def _show_title(self) -> None:

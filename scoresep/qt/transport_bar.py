@@ -205,6 +205,15 @@ class TransportBar(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._fit()
+
+    def show_compare(self, is_shown: bool) -> None:
+        """Show (or not) the switch between two sets of stems."""
+        self.compare.setVisible(is_shown)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Leave the words of the buttons away where there is no room for them."""
         buttons = (self.align, self.separate, self.export)
         wanted = self._row.sizeHint().width() + sum(b.full_width - b.sizeHint().width() for b in buttons)
         for button in buttons:

@@ -124,6 +124,19 @@ def test_others_that_are_gone_are_let_go(two: Bench) -> None:
     assert not two.window.playing.hears_other and heard(two) == pytest.approx(0.4)
 
 
+def test_a_narrow_bar_makes_room_for_the_switch(qtbot: QtBot, two: Bench) -> None:
+    bar = two.window.transport
+    two.window.playing.compare(None, False)
+    bar.setParent(None)
+    qtbot.addWidget(bar)
+    bar.show()
+    bar.resize(bar._row.sizeHint().width() + 2, bar.height())
+    assert bar.align.width() >= bar.align.full_width
+    bar.show_compare(True)
+    qtbot.waitUntil(lambda: bar.compare.geometry().right() < bar.align.geometry().left())
+    assert bar.align.width() < bar.align.full_width and bar.export.geometry().right() <= bar.width()
+
+
 def test_another_recording_ends_comparing(two: Bench) -> None:
     two.session.new_project()
     assert two.window.playing.other is None and not two.window.transport.compare.isVisible()
