@@ -75,6 +75,7 @@ class NotePlaces:
     def __init__(self, project: Project) -> None:
         self._works: dict[int, NoteWork] = {}
         self._place_of_row: dict[int, tuple[int, int]] = {}
+        self._known: dict[int, NotePlace] = {}
         self._opened: dict[Path, NDArray[np.float32]] = {}
         self.names = NoteNames(project.unfolded) if project.unfolded is not None else None
         self._recording = project.recording
@@ -97,15 +98,19 @@ class NotePlaces:
 
     def places_of(self, rows: Iterable[int]) -> tuple[NotePlace, ...]:
         """Return the places of notes (rows of `UnfoldedScore.notes`); those without a sound are left out."""
-        assert self._recording is not None or not self._place_of_row
         found = []
         for row in dict.fromkeys(rows):
-            if row in self._place_of_row and self._recording is not None:
-                part_index, index = self._place_of_row[row]
-                work = self._works[part_index]
-                reach = note_reach(work.notes, index, self._recording.sample_rate, self._recording.frames)
-                found.append(NotePlace(part_index, index, note_path(work.folder, index), *reach))
+            if row not in self._known and row in self._place_of_row:
+                self._known[row] = self._place(*self._place_of_row[row])
+            if row in self._known:
+                found.append(self._known[row])
         return tuple(found)
+
+    def _place(self, part_index: int, index: int) -> NotePlace:
+        assert self._recording is not None
+        work = self._works[part_index]
+        reach = note_reach(work.notes, index, self._recording.sample_rate, self._recording.frames)
+        return NotePlace(part_index, index, note_path(work.folder, index), *reach)
 
     def rows_of(self, keys: Iterable[NoteKey]) -> tuple[int, ...]:
         """Return the rows of notes by name."""

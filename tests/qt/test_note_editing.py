@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from window_bench import Bench
 
 from scoresep.qt.note_export_dialog import NoteExportDialog
 from scoresep.qt.note_gain import NoteGainDialog
+from scoresep.qt.timeline import note_item
+from scoresep.qt.timeline.note_marks import NoteMarks
 from scoresep.session import note_edits
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -130,6 +132,22 @@ def test_muting_is_one_edit_that_is_heard_shown_and_taken_back(bench: Bench) -> 
     assert bench.window.commands["mute_notes"].text() == "Unmute 2 &notes"
     QTest.keyClick(bench.window, Qt.Key.Key_Z, CONTROL)
     assert session.project.note_edits == () and not bench.window.playing._patches
+
+
+@pytest.mark.parametrize("most", [280, 3], ids=["few notes", "many notes"])
+def test_marked_notes_look_otherwise(bench: Bench, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(note_item, "MOST_SINGLE_NOTES", most)
+    view, rows = bench.window.timeline, frozenset(rows_of(bench, 0))
+    at = point_of(bench, rows_of(bench, 0)[2])
+    kinds = [NoteMarks(), NoteMarks(selected=rows), NoteMarks(muted=rows)]
+    if most > len(rows):
+        kinds += [NoteMarks(removed=rows), NoteMarks(gains_db=dict.fromkeys(rows, 6.0))]
+        kinds += [NoteMarks(gains_db=dict.fromkeys(rows, -6.0)), NoteMarks(selected=rows, muted=rows)]
+    looks = []
+    for marks in kinds:
+        view.set_note_marks(marks)
+        looks.append(view.canvas.grab(QRect(0, at.y() - 12, view.canvas.width(), 24)).toImage())
+    assert all(a != b for i, a in enumerate(looks) for b in looks[:i])
 
 
 def test_what_cannot_be_done_is_not_offered(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from scoresep.model.engraving import Engraving
 from scoresep.model.project import PartSettings
 from scoresep.model.score import UnfoldedScore
 from scoresep.qt.score_view.marks import Marker, Marks, bar_rect, part_colors
-from scoresep.qt.score_view.note_heads import paint_heads, written_marks
+from scoresep.qt.score_view.note_heads import NoteHeads
 from scoresep.qt.score_view.placement import Mode, Placement, engraving_width, placed
 from scoresep.qt.score_view.scroll_target import scroll_target
 from scoresep.qt.score_view.sounding import SoundingScore
@@ -68,7 +68,7 @@ class StripCanvas(QAbstractScrollArea):
         self._hovered: int | None = None
         self._failure = ""
         self._wanted_height_px = 0
-        self._note_marks: NoteMarks | None = None
+        self._note_heads: NoteHeads | None = None
         self._left_alone_until_s = 0.0
         self._theme = Theme.from_palette(self.palette())
         self._rest = QTimer(self, singleShot=True, interval=REST_MS)
@@ -99,7 +99,7 @@ class StripCanvas(QAbstractScrollArea):
             is_other = unfolded is None or self._unfolded is None or unfolded.score != self._unfolded.score
             self._score_key, self._unfolded = key, unfolded
             self._sounding = SoundingScore(unfolded, alignment, sample_rate) if unfolded is not None else None
-            self._note_marks = None
+            self._note_heads = None
             if is_other:
                 self._drawings, self._placement = None, None
                 self._rest.start()
@@ -146,7 +146,7 @@ class StripCanvas(QAbstractScrollArea):
 
     def set_note_marks(self, marks: NoteMarks) -> None:
         """Show which notes are selected, and what was done to their sound."""
-        self._note_marks = written_marks(marks, self._unfolded) if self._unfolded is not None else None
+        self._note_heads = NoteHeads(marks, self._unfolded) if self._unfolded is not None else None
         self.viewport().update()
 
     @property
@@ -386,10 +386,8 @@ class StripCanvas(QAbstractScrollArea):
         painter.drawPixmap(target, drawing.picture, source)
         if self._marker is not None:
             self._marker.paint_over(painter, self._marks, index, placement, colors)
-        if self._note_marks is not None and self._unfolded is not None:
-            part_of = self._unfolded.score.notes.part_index
-            own = {row: colors[int(part_of[row])] for row in self._note_marks.rows.tolist()}
-            paint_heads(painter, self._note_marks, index, placement, drawings, (self._theme, own))
+        if self._note_heads is not None:
+            self._note_heads.paint(painter, index, placement, drawings, (self._theme, colors))
 
     def _part_count(self) -> int:
         return len(self._unfolded.score.parts) if self._unfolded is not None else 0

@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.difference import DOUBTFUL
 from scoresep.qt.timeline.lane import EMPTY_LANE_PX, Hit, Lane
-from scoresep.qt.timeline.note_marks import MarkedNote, paint_note_marks
+from scoresep.qt.timeline.note_marks import MarkedNote, paint_many_marks, paint_note_marks
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.pending_item import ghosts_in, paint_ghost_notes
 from scoresep.qt.timeline.score_layout import ScoreLayout, pitch_name
@@ -101,12 +101,15 @@ class NoteItem(Lane):
         places = places[np.isin(layout.row[places], marks.rows)]
         if not len(places):
             return
+        rects = self._note_rects(ctx, layout, places, top, height)
+        if len(places) > MOST_SINGLE_NOTES:
+            paint_many_marks(ctx, marks, layout.row[places].tolist(), rects)
+            return
         silent = self.content.silent_parts
         colors = [
             ctx.theme.part_color(self.content.part_color(part), part in silent)
             for part in layout.part_index[places].tolist()
         ]
-        rects = self._note_rects(ctx, layout, places, top, height)
         names = ["" if np.isnan(pitch) else pitch_name(pitch) for pitch in layout.pitch_midi[places].tolist()]
         notes = [MarkedNote(*note) for note in zip(layout.row[places].tolist(), rects, colors, names, strict=True)]
         paint_note_marks(ctx, marks, notes)

@@ -12,7 +12,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.theme import Theme, ink_on
+from scoresep.qt.timeline.theme import Theme, ink_on, translucent
 
 SELECTED_PX = 2.0
 BADGE_PX = 13.0
@@ -79,6 +79,21 @@ def paint_note_marks(ctx: PaintContext, marks: NoteMarks, notes: list[MarkedNote
             _paint_badge(painter, note.rect, ctx.theme, note.color, marks.gains_db[row])
         if row in marks.selected:
             _paint_selected(painter, note.rect, ctx.theme)
+    painter.restore()
+
+
+def paint_many_marks(ctx: PaintContext, marks: NoteMarks, rows: list[int], rects: list[QRectF]) -> None:
+    """Paint marks over more notes than could be painted one by one: silent ones pale, selected ones lighter."""
+    silent = marks.muted | marks.removed
+    painter = ctx.painter
+    painter.save()
+    painter.setPen(Qt.PenStyle.NoPen)
+    for some, color in (
+        (silent, translucent(ctx.theme.ground, 0.8)),
+        (marks.selected, translucent(ctx.theme.text, 0.45)),
+    ):
+        painter.setBrush(color)
+        painter.drawRects([rect for row, rect in zip(rows, rects, strict=True) if row in some])
     painter.restore()
 
 
