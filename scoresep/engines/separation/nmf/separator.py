@@ -90,10 +90,10 @@ def _learn(
     while True:
         try:
             dictionary = Dictionary(Rows(notes, grid, settings), grid, source.channels, settings, place.device)
-            heard = learn(source, dictionary, place.block_windows, progress.part(0.0, 0.5))
+            heard = learn(source, dictionary, place.block_windows, progress.part(0.0, 0.75))
             if adapts and wandering_cents(dictionary, heard) > MUCH_CENTS:
-                return _learn(source, notes, for_wandering(settings), False, place, progress.part(0.5, 1.0))
-            where = _locate(source, dictionary, heard, progress.part(0.5, 1.0))
+                return _learn(source, notes, for_wandering(settings), False, place, progress.part(0.75, 1.0))
+            where = _locate(source, dictionary, heard, progress.part(0.75, 1.0))
             return Sounds.of(dictionary, where), grid, settings
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
