@@ -16,6 +16,7 @@ from scoresep.qt.timeline.theme import Theme, ink_on, translucent
 
 SELECTED_PX = 2.0
 BADGE_PX = 13.0
+NAME_ROOM_PX = 28.0
 NAME_FLAGS = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
 
 
@@ -131,7 +132,7 @@ def _paint_badge(painter: QPainter, rect: QRectF, theme: Theme, color: QColor, g
     text = gain_text(gain_db).removesuffix(" dB")
     metrics = QFontMetricsF(painter.font())
     width = metrics.horizontalAdvance(text) + 6
-    if rect.height() >= metrics.height() * 0.72 and rect.width() >= width + 4:
+    if rect.height() >= metrics.height() * 0.72 and rect.width() >= width + NAME_ROOM_PX:
         badge = QRectF(rect.right() - width - 2, rect.top() + 1, width, rect.height() - 2)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.ground)
