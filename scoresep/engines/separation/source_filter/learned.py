@@ -10,13 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scoresep.engines.separation.activity import Pitches
 from scoresep.engines.separation.devices import is_out_of_memory
 from scoresep.engines.separation.grid import OverlapAdd, make_grid, read_spectra
 from scoresep.engines.separation.protocol import Arrays, SeparationReport
 from scoresep.engines.separation.source_filter.cells import View, blocks_of, cells_of
-from scoresep.engines.separation.source_filter.fitting import Fit, Sounds
+from scoresep.engines.separation.source_filter.fitting import Fit
 from scoresep.engines.separation.source_filter.masks import divided, stem_powers
 from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
+from scoresep.engines.separation.source_filter.sounds import BANDS, Sounds
 from scoresep.engines.separation.source_filter.tracks import Tracks
 from scoresep.engines.separation.spatial import Covariances
 from scoresep.engines.separation.workplace import Workplace
@@ -34,8 +36,12 @@ class Findings:
     Attributes
     ----------
     tracks : Tracks
-    sounds : ndarray [shape=(notes, partials)], float16
-        Loudness of the partials of every note that was followed; adds up to 1.
+    stem, midi : ndarray [shape=(pitches,)]
+        The pitches of all parts.
+    partials : ndarray [shape=(pitches, partials)], float32
+        What they sound like.
+    bands : ndarray [shape=(2 * stems, bands)], float32
+        What of the parts has no pitch.
     window_s : float
         Length of the windows of the masks.
     covariances : Covariances or None
@@ -43,20 +49,31 @@ class Findings:
     """
 
     tracks: Tracks
-    sounds: NDArray[np.float16]
+    stem: NDArray[np.int64]
+    midi: NDArray[np.float64]
+    partials: NDArray[np.float32]
+    bands: NDArray[np.float32]
     window_s: float
     covariances: Covariances | None
 
+    @classmethod
+    def of(cls, tracks: Tracks, sounds: Sounds, window_s: float, where: Covariances | None) -> Findings:
+        """Gather what was found."""
+        partials, bands = sounds.partials.cpu().numpy(), sounds.bands.cpu().numpy()
+        return cls(tracks, sounds.pitches.stem, sounds.pitches.midi, partials, bands, window_s, where)
+
     def arrays(self, source: SampleSource, settings: SourceFilterSettings) -> dict[str, NDArray[Any]]:
         """Return everything as arrays, and for what they hold."""
-        planes = _planes(self.covariances)
         return {
             "holds_for": np.array(_holds_for(source, settings)),
-            "sounds": self.sounds,
             "window_s": np.array(self.window_s),
-            "covariances": planes,
+            "covariances": _planes(self.covariances),
+            **{name: getattr(self, name) for name in _ARRAYS},
             **vars(self.tracks),
         }
+
+
+_ARRAYS = ("stem", "midi", "partials", "bands")
 
 
 def findings_of(
@@ -67,18 +84,21 @@ def findings_of(
         return None
     try:
         tracks = Tracks(*(np.asarray(known[name]) for name in Tracks.__dataclass_fields__))
-        sounds, planes = np.asarray(known["sounds"]), np.asarray(known["covariances"])
-        window_s = float(known["window_s"])
+        stem, midi, partials, bands = (np.asarray(known[name]) for name in _ARRAYS)
+        planes, window_s = np.asarray(known["covariances"]), float(known["window_s"])
     except (KeyError, TypeError, ValueError):
         return None
     grid = make_grid(source.frames, source.sample_rate, window_s)
-    expected = (4, stem_count + 1, grid.bins) if source.channels == 2 and stem_count else (0, 0, 0)
-    notes = len(tracks.note_keys)
-    fits = len(sounds) == notes and len(tracks.start) == notes + 1 and len(tracks.cents) == tracks.start[-1]
-    if not fits or planes.shape != expected:
+    expected = {
+        (4, stem_count + 1, grid.bins) if source.channels == 2 and stem_count else (0, 0, 0): planes.shape,
+        (len(midi), settings.partials): partials.shape,
+        (2 * stem_count, BANDS): bands.shape,
+        (len(tracks.note_keys) + 1, len(midi)): (len(tracks.start), len(stem)),
+    }
+    if any(want != have for want, have in expected.items()) or len(tracks.cents) != tracks.start[-1]:
         return None
     where = Covariances(*torch.from_numpy(planes)) if planes.size else None
-    return Findings(tracks, sounds, window_s, where)
+    return Findings(tracks, stem, midi, partials, bands, window_s, where)
 
 
 class SourceFilterLearned:
@@ -148,10 +168,9 @@ class SourceFilterLearned:
         cents = self._findings.tracks.cents_at(notes, rows, wide, self._own, grid)
         cells, keep = wide.within(first, last)
         fit = Fit(magnitude_of(spectra), cells, first, view, sounds)
-        fit.set_pitch(cents[keep], wide.glides(cents)[keep], self._findings.sounds.shape[1])
-        fit.improve(settings.gain_rounds, progress.check)
-        unpitched = unpitched_of(view, first, last, device)
-        powers = stem_powers(fit, notes.stem_count, unpitched, progress.check)
+        fit.set_pitch(cents[keep], wide.glides(cents)[keep], settings.partials, settings.shifts_cents)
+        fit.improve(settings.solve_rounds, progress.check)
+        powers = stem_powers(fit, notes.stem_count, progress.check)
         where = self._findings.covariances
         return divided(powers, spectra, where.to(device) if where is not None else None, progress.check)
 
@@ -159,10 +178,10 @@ class SourceFilterLearned:
         device = self._place.device
         if self._ready is None or self._ready[0] is not notes or self._ready[1] != device:
             rows = self._findings.tracks.nearest_rows(notes)
-            sounds = Sounds(notes, self._findings.sounds.shape[1], self._settings, device)
-            is_known = torch.from_numpy(np.flatnonzero(rows >= 0)).to(device)
-            kept = self._findings.sounds[rows[rows >= 0]].astype(np.float32)
-            sounds.of_note[is_known] = torch.from_numpy(kept).to(device)
+            found = self._findings
+            sounds = Sounds(notes, self._settings.partials, self._grid, device)
+            partials, bands = (torch.from_numpy(array).to(device) for array in (found.partials, found.bands))
+            sounds.take(Pitches(found.stem, found.midi), partials, bands)
             self._ready = notes, device, rows, sounds
         return self._ready[2], self._ready[3]
 
@@ -170,23 +189,6 @@ class SourceFilterLearned:
 def magnitude_of(spectra: Tensor) -> Tensor:
     """Return the magnitude over all channels, shape (windows, bins)."""
     return (spectra.abs() ** 2).mean(0).sqrt()
-
-
-def unpitched_of(view: View, first: int, last: int, device: torch.device) -> Tensor:
-    """Return how near stems are to notes without a pitch in the windows [first, last), shape (stems, windows)."""
-    notes, grid, settings = view.notes, view.grid, view.settings
-    result = np.zeros((notes.stem_count, last - first), np.float32)
-    per_s = grid.sample_rate / grid.hop_frames
-    at = np.arange(first, last)
-    for note in np.flatnonzero(np.isnan(notes.pitch_midi)).tolist():
-        onset = float(grid.window_at(notes.onset_frame[note : note + 1])[0])
-        offset = float(grid.window_at(notes.offset_frame[note : note + 1])[0])
-        before = (onset - at) / (settings.early_s * per_s + 1.0)
-        after = (at - offset) / (settings.ring_s * per_s + 1.0)
-        nearness = 1.0 - np.clip(np.maximum(before, after), 0.0, 1.0)
-        row = result[notes.stem_index[note]]
-        np.maximum(row, nearness, out=row, casting="same_kind")
-    return torch.from_numpy(result).to(device)
 
 
 def _planes(where: Covariances | None) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """From partials to stems: how much of every bin of the recording belongs to which stem.
 
 Beside its partials every stem has a faint skirt: what is left between the partials, and above them, goes to who is
-loudest there. What has no pitch (drums, speech) takes what no partial explains.
+loudest there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from scoresep.engines.separation.grid import FrameGrid
-from scoresep.engines.separation.source_filter.fitting import TINY, Fit
+from scoresep.engines.separation.source_filter.fitting import Fit
+from scoresep.engines.separation.source_filter.sounds import TINY
 from scoresep.engines.separation.spatial import Covariances, filtered
 
 SKIRTS = ((200.0, 0.02), (2000.0, 0.002))  # widths in Hz, and shares of the mean over them
@@ -20,39 +21,26 @@ EVERYWHERE = 1e-4  # share of a stem's mean magnitude that is taken to be at all
 RESIDUAL = 0.03  # share of the floor that belongs to nobody
 
 
-def stem_powers(fit: Fit, stem_count: int, unpitched: Tensor, check: Callable[[], None]) -> Tensor:
+def stem_powers(fit: Fit, stem_count: int, check: Callable[[], None]) -> Tensor:
     """Return the model's magnitudes of every stem and the residual, raised to the mask's exponent.
-
-    Parameters
-    ----------
-    fit : Fit
-    stem_count : int
-    unpitched : Tensor [shape=(stems, windows)], float32
-        How near every stem is to a note without a pitch.
-    check : callable
-        Called now and then; raises when the work is to stop.
 
     Returns
     -------
     powers : Tensor [shape=(stems + 1, windows, bins)], float32
     """
-    loudness, exponent = fit.partial_loudness(), fit.settings.mask_exponent
+    shapes, settings = fit.shapes(), fit.settings
+    broad = fit.sounds.bands @ fit.sounds.bumps
     powers = fit.magnitude.new_zeros(stem_count + 1, *fit.magnitude.shape)
-    total = torch.zeros_like(fit.magnitude)
     for stem in range(stem_count):
         check()
         cells = (fit.stem == stem).nonzero()[:, 0]
         if len(cells):
-            partials = fit.lines.spectrum(loudness, cells)
-            total += partials
+            partials = fit.lines.spectrum(shapes, cells)
             powers[stem] = partials + _skirt(partials, fit.grid)
-    if unpitched.any():
-        rest = (fit.magnitude - total).clamp(min=0.0)
-        shares = unpitched / unpitched.sum(0).clamp(min=1.0)
-        for stem in unpitched.any(1).nonzero()[:, 0].tolist():
-            powers[stem] += shares[stem][:, None] * rest
-    powers[-1] = RESIDUAL * fit.floor
-    return powers.pow_(exponent)
+        rows = [stem, stem_count + stem]
+        powers[stem] += fit.broad[:, rows] @ broad[rows]
+    powers[-1] = fit.residual() + RESIDUAL * fit.floor
+    return powers.pow_(settings.mask_exponent / settings.magnitude_exponent)
 
 
 def _skirt(partials: Tensor, grid: FrameGrid) -> Tensor:

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scoresep.engines.separation.source_filter.cells import Cells
-from scoresep.engines.separation.source_filter.fitting import TINY, Fit
+from scoresep.engines.separation.source_filter.fitting import Fit
 from scoresep.engines.separation.source_filter.lines import FINE, LINE_BINS, line_table
 from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
+from scoresep.engines.separation.source_filter.sounds import TINY
 
 SALIENT_PARTIALS = 16
 SALIENT_HZ = 4000.0
@@ -48,7 +49,7 @@ def follow(fit: Fit, check: Callable[[], None]) -> NDArray[np.float32]:
     cents = refined(scores, best_way(SALIENCE_WEIGHT * scores, cells, tried), tried)
     for turn in range(settings.track_rounds):
         fit.set_pitch(cents, cells.glides(cents), settings.track_partials)
-        fit.improve(10 if turn == 0 else 5, check, settings.sharing)
+        fit.improve(10 if turn == 0 else 5, check, (settings.sharing_first, settings.sharing_first))
         scores = likelihoods(fit, tried, check)
         cents = refined(scores, best_way(LIKELIHOOD_WEIGHT * scores, cells, tried), tried)
     return cents
@@ -83,7 +84,8 @@ def likelihoods(fit: Fit, tried: NDArray[np.float32], check: Callable[[], None])
     The Kullback-Leibler divergence to the other parts' model, less that to the model with the note at this pitch.
     """
     grid, count = fit.grid, min(SALIENT_PARTIALS, fit.lines.index.shape[1])
-    partials, model = fit.partial_loudness(), fit.model()
+    shapes, model = fit.shapes(), fit.model()
+    partials = fit.loudness.sum(1, keepdim=True) * fit.sound()
     unit = float(fit.magnitude.mean()) + TINY
     result = np.zeros((len(fit.midi), len(tried)), np.float32)
     for start in range(0, len(fit.midi), AT_ONCE):
@@ -92,7 +94,7 @@ def likelihoods(fit: Fit, tried: NDArray[np.float32], check: Callable[[], None])
         rows = fit.window[some]
         own = model.new_zeros(len(rows), grid.bins)
         local = (fit.lines.index[some] - rows[:, None, None] * grid.bins).flatten(1)
-        own.scatter_add_(1, local, (fit.lines.value[some] * partials[some][..., None]).flatten(1))
+        own.scatter_add_(1, local, shapes[some].flatten(1))
         others = (model[rows] - own).clamp(min=TINY)
         midi = torch.from_numpy(fit.midi[some].astype(np.float32)).to(model.device)
         for k, cents in enumerate(tried.tolist()):

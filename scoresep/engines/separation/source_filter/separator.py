@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from scoresep.engines.separation.devices import choose_device, is_out_of_memory
 from scoresep.engines.separation.grid import FrameGrid, make_grid, read_spectra
 from scoresep.engines.separation.protocol import Arrays, SeparationOptions
 from scoresep.engines.separation.source_filter.cells import Cells, View, blocks_of, cells_of, limits_of
-from scoresep.engines.separation.source_filter.fitting import Fit, Sounds
+from scoresep.engines.separation.source_filter.fitting import Fit
 from scoresep.engines.separation.source_filter.learned import (
     Findings,
     SourceFilterLearned,
     findings_of,
     magnitude_of,
-    unpitched_of,
 )
 from scoresep.engines.separation.source_filter.masks import divided, stem_powers
 from scoresep.engines.separation.source_filter.pitch import follow
 from scoresep.engines.separation.source_filter.settings import SourceFilterSettings, settings_for
+from scoresep.engines.separation.source_filter.sounds import Sounds
 from scoresep.engines.separation.source_filter.tracks import Tracks, keys_of, speed_cents_per_s
 from scoresep.engines.separation.spatial import CovarianceSum
 from scoresep.engines.separation.workplace import Workplace
@@ -33,6 +32,7 @@ from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 
 BLOCK_WINDOWS = 2048
+TRACK_FLOOR = 0.1
 
 
 class SourceFilterSeparator:
@@ -99,19 +99,18 @@ class _Job:
             cells = cells_of(view, first, last)
             yield first, last, cells, read_spectra(self.source, view.grid, first, last, self.place.device)
 
-    def sounds(self, partials: int) -> Sounds:
+    def sounds(self, partials: int, grid: FrameGrid) -> Sounds:
         """Return sounds of which nothing is known."""
-        return Sounds(self.notes, partials, self.settings, self.place.device)
+        return Sounds(self.notes, partials, grid, self.place.device)
 
 
 def _find(
     source: SampleSource, notes: SoundingNotes, settings: SourceFilterSettings, place: Workplace, progress: Progress
 ) -> Findings:
-    job = _Job(source, notes, settings, place)
-    tracks, grid = _follow_all(job, progress.part(0.0, 0.5))
+    for_pitch = replace(settings, magnitude_exponent=1.0, floor=TRACK_FLOOR)
+    tracks, grid = _follow_all(_Job(source, notes, for_pitch, place), progress.part(0.0, 0.4))
     is_still = speed_cents_per_s(tracks, grid.sample_rate / grid.hop_frames) < settings.still_cents_per_s
-    window_s = settings.still_window_s if is_still else settings.window_s
-    return _learn_sounds(job, tracks, grid, window_s, progress.part(0.5, 1.0))
+    return _learn_sounds(_Job(source, notes, settings, place), tracks, grid, is_still, progress.part(0.4, 1.0))
 
 
 def _follow_all(job: _Job, progress: Progress) -> tuple[Tracks, FrameGrid]:
@@ -121,7 +120,7 @@ def _follow_all(job: _Job, progress: Progress) -> tuple[Tracks, FrameGrid]:
     low, high = limits_of(view)
     start = np.concatenate([[0], np.cumsum(high - low)])
     found = np.zeros(int(start[-1]), np.float32)
-    sounds = job.sounds(job.settings.track_partials)
+    sounds = job.sounds(job.settings.track_partials, grid)
     for first, _, cells, spectra in job.blocks(view):
         progress.update(first / grid.windows, "Following the pitch of every note")
         fit = Fit(magnitude_of(spectra), cells, first, view, sounds)
@@ -131,24 +130,23 @@ def _follow_all(job: _Job, progress: Progress) -> tuple[Tracks, FrameGrid]:
     return Tracks(keys_of(job.notes), low, start, found), grid
 
 
-def _learn_sounds(job: _Job, tracks: Tracks, own: FrameGrid, window_s: float, progress: Progress) -> Findings:
+def _learn_sounds(job: _Job, tracks: Tracks, own: FrameGrid, is_still: bool, progress: Progress) -> Findings:
     """Learn what the notes sound like and, in stereo, where the parts stand."""
+    settings, stems = job.settings, job.notes.stem_count
+    window_s = settings.still_window_s if is_still else settings.window_s
+    sharing = settings.sharing_first, settings.still_sharing if is_still else settings.sharing
     grid = make_grid(job.source.frames, job.source.sample_rate, window_s)
-    view, settings, stems = job.view(grid), job.settings, job.notes.stem_count
-    sounds, rows = job.sounds(settings.partials), np.arange(len(job.notes))
+    view, sounds, rows = job.view(grid), job.sounds(settings.partials, grid), np.arange(len(job.notes))
     where = CovarianceSum(stems, grid.bins, job.place.device) if job.source.channels == 2 and stems else None
     for first, last, cells, spectra in job.blocks(view):
-        progress.update(first / grid.windows, "Learning the sounds of the parts")
+        part = progress.part(first / grid.windows, last / grid.windows)
+        part.update(0.0, "Learning the sounds of the parts")
         fit = Fit(magnitude_of(spectra), cells, first, view, sounds)
-        if len(cells):
-            cents = tracks.cents_at(job.notes, rows, cells, own, grid)
-            fit.set_pitch(cents, cells.glides(cents), settings.partials)
-            fit.improve(settings.part_rounds, progress.check, sharing=1e3)
-            fit.improve(settings.note_rounds, progress.check, settings.sharing)
-            fit.finish()
-            if where is not None:
-                unpitched = unpitched_of(view, first, last, job.place.device)
-                powers = stem_powers(fit, stems, unpitched, progress.check)
-                where.add(divided(powers, spectra, None, progress.check))
-    kept: NDArray[np.float16] = sounds.of_note.cpu().numpy().astype(np.float16)
-    return Findings(tracks, kept, window_s, where.covariances() if where is not None else None)
+        cents = tracks.cents_at(job.notes, rows, cells, own, grid)
+        fit.set_pitch(cents, cells.glides(cents), settings.partials, settings.shifts_cents)
+        fit.improve(settings.learn_rounds, part.check, sharing)
+        fit.finish()
+        if where is not None:
+            powers = stem_powers(fit, stems, part.check)
+            where.add(divided(powers, spectra, None, part.check))
+    return Findings.of(tracks, sounds, window_s, where.covariances() if where is not None else None)

@@ -29,18 +29,21 @@ class SourceFilterSettings:
         Partials of a note; those that are used for finding its pitch.
     top_hz : float
         Highest partial.
-    part_rounds, note_rounds, gain_rounds : int
-        Rounds of learning one sound for all notes of a pitch, of letting notes differ, and of finding loudnesses.
+    learn_rounds, solve_rounds : int
+        Rounds in which sounds are learned together with loudnesses, and loudnesses with the sounds as learned.
     early_s, ring_s : float
         How long before its onset and after its end a note may sound.
     far_cost : float
         What sounding at the limit of that costs a note, as a share of its loudness.
     floor : float
         Share of the local energy that no note has to explain: noise, reverberation.
-    sharing : float
-        How many windows of mean loudness the opinion of neighbouring pitches of the part counts for.
-    neighbour_semitones : float
-        How near pitches are neighbours.
+    sharing_first, sharing, still_sharing : float
+        How many windows of mean loudness the opinion of neighbouring pitches counts for at first, and in the end for
+        pitches that move and for pitches that stand still.
+    shifts_cents : tuple of float
+        Pitches at which a note may sound at once, beside the one that was found; the first is 0.
+    magnitude_exponent : float
+        Power of the mixture's magnitudes that is fitted.
     mask_exponent : float
         Power of the magnitudes in the masks; 2 is Wiener's.
     block_cells : int
@@ -49,7 +52,7 @@ class SourceFilterSettings:
 
     track_window_s: float = 0.093
     window_s: float = 0.12
-    still_window_s: float = 0.22
+    still_window_s: float = 0.186
     still_cents_per_s: float = 150.0
     reach_cents: int = 100
     step_cents: int = 10
@@ -57,15 +60,17 @@ class SourceFilterSettings:
     partials: int = 60
     track_partials: int = 24
     top_hz: float = 12_000.0
-    part_rounds: int = 20
-    note_rounds: int = 30
-    gain_rounds: int = 20
+    learn_rounds: int = 50
+    solve_rounds: int = 25
     early_s: float = 0.08
     ring_s: float = 0.35
     far_cost: float = 1.0
-    floor: float = 0.1
+    floor: float = 0.03
+    sharing_first: float = 200.0
     sharing: float = 1.0
-    neighbour_semitones: float = 1.5
+    still_sharing: float = 0.2
+    shifts_cents: tuple[float, ...] = (0.0, -20.0, 20.0)
+    magnitude_exponent: float = 0.8
     mask_exponent: float = 1.6
     block_cells: int = 8_000
 
@@ -82,7 +87,7 @@ def settings_for(budget: str) -> SourceFilterSettings:
         raise UsageError(f"There is no budget {budget!r}; choose one of {', '.join(BUDGETS)}.")
     settings = SourceFilterSettings()
     if budget == "preview":
-        return replace(settings, track_rounds=1, partials=40, part_rounds=10, note_rounds=10, gain_rounds=10)
+        return replace(settings, track_rounds=1, partials=40, learn_rounds=20, solve_rounds=12)
     if budget == "best":
-        return replace(settings, track_rounds=5, partials=90, part_rounds=30, note_rounds=40, gain_rounds=40)
+        return replace(settings, track_rounds=4, partials=90, learn_rounds=60, solve_rounds=40)
     return settings

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from scoresep.engines.separation.grid import make_grid
-from scoresep.engines.separation.source_filter.lines import LINE_BINS, Tones, make_lines
+from scoresep.engines.separation.source_filter.lines import LINE_BINS, Shape, Tones, make_lines
 
 
 @pytest.mark.parametrize(("midi", "glide"), [(69.0, 0.0), (57.3, 0.0), (76.2, 0.4), (64.9, -0.8)])
@@ -19,7 +19,8 @@ def test_a_line_is_the_spectrum_of_a_tone_that_glides(midi: float, glide: float)
     tone = np.cos(2 * np.pi * (f0_hz * time_s + 0.5 * slope * time_s**2) + 1.0)
     truth = np.abs(np.fft.rfft(tone * grid.hann(torch.device("cpu")).numpy()))
     tones = Tones(torch.zeros(1, dtype=torch.long), torch.tensor([midi]), torch.tensor([glide]))
-    line = make_lines(tones, 1, 4000.0, grid, 1).spectrum(torch.ones(1, 1))[0].numpy()
+    lines = make_lines(tones, 1, 4000.0, (0.0,), Shape(grid, 1))
+    line = lines.spectrum(lines.shapes(torch.ones(1, 1), torch.ones(1, 1)))[0].numpy()
     near = np.abs(np.arange(grid.bins) - f0_hz / grid.bin_hz) < LINE_BINS / 2
     truth = truth / truth[near].sum()
     assert np.abs(line - truth)[near].max() < 0.04 * truth.max()
@@ -29,15 +30,17 @@ def test_what_a_line_gives_a_projection_takes() -> None:
     grid = make_grid(16000, 16000, 0.1)
     random = torch.Generator().manual_seed(0)
     midi = 50 + 30 * torch.rand(6, generator=random)
-    lines = make_lines(Tones(torch.arange(6) // 2, midi, torch.zeros(6)), 12, 6000.0, grid, 3)
-    loudness = torch.rand(6, 12, generator=random)
+    tones = Tones(torch.arange(6) // 2, midi, torch.zeros(6))
+    lines = make_lines(tones, 12, 6000.0, (0.0, -20.0, 20.0), Shape(grid, 3))
+    loudness, sound = torch.rand(6, 3, generator=random), torch.rand(6, 12, generator=random)
     spectrum = torch.rand(3, grid.bins, generator=random)
-    given = (lines.spectrum(loudness) * spectrum).sum()
-    taken = (lines.project(spectrum) * loudness).sum()
+    given = (lines.spectrum(lines.shapes(loudness, sound)) * spectrum).sum()
+    taken = (lines.project(spectrum) * loudness[:, None] * sound[..., None]).sum()
     assert float(given) == pytest.approx(float(taken), rel=1e-5)
 
 
 def test_partials_above_the_range_do_not_exist() -> None:
     grid = make_grid(8000, 8000, 0.1)
-    lines = make_lines(Tones(torch.zeros(1, dtype=torch.long), torch.tensor([81.0]), torch.zeros(1)), 9, 9e9, grid, 1)
-    assert lines.exists[0].tolist() == [1.0] * 4 + [0.0] * 5  # 880 Hz: 3520 Hz is the last below 4000
+    tones = Tones(torch.zeros(1, dtype=torch.long), torch.tensor([81.0]), torch.zeros(1))
+    lines = make_lines(tones, 9, 9e9, (0.0,), Shape(grid, 1))
+    assert lines.exists[0, :, 0].tolist() == [1.0] * 4 + [0.0] * 5  # 880 Hz: 3520 Hz is the last below 4000

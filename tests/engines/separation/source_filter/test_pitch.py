@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from scoresep.engines.separation.grid import make_grid, read_spectra
 from scoresep.engines.separation.source_filter.cells import Cells, View, cells_of
-from scoresep.engines.separation.source_filter.fitting import Fit, Sounds
+from scoresep.engines.separation.source_filter.fitting import Fit
 from scoresep.engines.separation.source_filter.learned import magnitude_of
 from scoresep.engines.separation.source_filter.pitch import SWING_CENTS, best_way, candidates, follow
 from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
+from scoresep.engines.separation.source_filter.sounds import Sounds
 from scoresep.model.audio import ArraySource
 from tests.separation_audio import RATE, notes_of
 
@@ -37,7 +38,7 @@ def test_two_voices_are_followed_in_their_mixture_within_a_few_cents() -> None:
     view = View(notes, grid, options)
     cells = cells_of(view, 0, grid.windows)
     spectra = read_spectra(source, grid, 0, grid.windows, torch.device("cpu"))
-    sounds = Sounds(notes, options.track_partials, options, torch.device("cpu"))
+    sounds = Sounds(notes, options.track_partials, grid, torch.device("cpu"))
     cents = follow(Fit(magnitude_of(spectra), cells, 0, view, sounds), lambda: None)
     frame = grid.centre_frame(0) + cells.window * grid.hop_frames
     for stem, truth in enumerate((high_pitch, low_pitch)):

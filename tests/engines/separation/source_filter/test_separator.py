@@ -18,7 +18,7 @@ from scoresep.model.audio import ArraySource
 from scoresep.progress import Progress
 from tests.separation_audio import RATE, duet, notes_of
 
-QUICK = SourceFilterSettings(track_rounds=1, partials=20, part_rounds=6, note_rounds=6, gain_rounds=8)
+QUICK = SourceFilterSettings(track_rounds=1, partials=20, learn_rounds=12, solve_rounds=8)
 CPU = SeparationOptions(device="cpu")
 
 
@@ -75,9 +75,9 @@ def test_what_does_not_fit_or_is_damaged_is_ignored() -> None:
     source = ArraySource(stems.sum(0, keepdims=True), RATE)
     arrays = learned(stems.sum(0, keepdims=True), notes).arrays()
     damaged = {name: array for name, array in arrays.items() if name != "cents"}
-    for known in (damaged, {**arrays, "sounds": arrays["sounds"][:-1]}, {**arrays, "holds_for": np.array("other")}):
+    for known in (damaged, {**arrays, "partials": arrays["partials"][:-1]}, {**arrays, "holds_for": np.array("other")}):
         engine = SourceFilterSeparator(QUICK).learn(source, notes, CPU, Progress(), known=known)
-        assert np.array_equal(engine.arrays()["sounds"], arrays["sounds"])
+        assert np.array_equal(engine.arrays()["partials"], arrays["partials"])
 
 
 def test_a_moved_note_changes_only_what_is_near_to_it() -> None:
