@@ -77,8 +77,11 @@ def test_the_stretch_under_the_playhead_comes_first_also_when_it_moves(qtbot: Qt
     assert finished(running)[0][0] == pytest.approx(QUARTER, abs=4)
 
 
-def test_the_whole_stems_take_over_while_it_plays(qtbot: QtBot, running: Bench) -> None:
-    window = running.window
+def test_the_whole_stems_take_over_while_it_plays(
+    qtbot: QtBot, running: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, mixes, exchange = running.window, [], running.player.set_material
+    monkeypatch.setattr(running.player, "set_material", lambda mix: (mixes.append(mix), exchange(mix)))
     window.playing.set_loop(Loop(0, FRAMES))  # the workers may take longer to start than the recording to play
     window.playing.play_from(0)
     qtbot.waitUntil(lambda: running.player.state().frame > 100)
@@ -92,6 +95,10 @@ def test_the_whole_stems_take_over_while_it_plays(qtbot: QtBot, running: Bench) 
     assert state.is_playing and state.underruns == 0 and state.output.problem == ""
     pyramid = window.timeline.canvas.content.stems[0].pyramid
     assert pyramid is not None and pyramid.peak == pytest.approx(LEVEL, rel=1e-3), "no lane goes blank in between"
+    recording = running.session.source
+    assert recording is not None and len(mixes) > STRETCHES
+    for mix in mixes:  # with the mixer at rest nothing of all this is heard
+        np.testing.assert_allclose(mix.render(0, FRAMES)[0][0], recording.read(0, FRAMES)[0], atol=1e-5)
 
 
 def test_cancelling_falls_back_to_what_was_there_before(qtbot: QtBot, running: Bench) -> None:
