@@ -82,7 +82,9 @@ class Commands(QObject):
         self._correcting = Correcting(
             stage.bridge, stage.playing, stage.timeline, lambda: stage.parts.chosen, self, self._choosing.add_menus
         )
-        self.actions = make_actions(stage.window, self.notes.slots() | self._slots() | self._correcting.slots() | self._choosing.slots())
+        self.actions = make_actions(
+            stage.window, self.notes.slots() | self._slots() | self._correcting.slots() | self._choosing.slots()
+        )
         stage.playing.compared.connect(self.refresh)
         stage.parts.rule_set.connect(self._choosing.set_rule)
         stage.parts.rule_removed.connect(self._choosing.remove_rule)

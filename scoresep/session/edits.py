@@ -84,8 +84,8 @@ def set_score(project: Project, score_file: ScoreFile, score: Score) -> Change:
         activities=_activities_after(project, source_of),
         parts=parts,
         mixer=replace(project.mixer, strips=kept_strips),
-        note_edits=note_edits_after(project.note_edits, source_of, kept_measures),
         recipe=recipe_after(project.recipe, source_of),
+        note_edits=note_edits_after(project.note_edits, source_of, kept_measures),
         stem_set=project.stem_set if source_of == tuple(range(len(project.parts))) else None,
     )
 
