@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from scoresep.qt.doubting import DOUBT
 from scoresep.qt.message_bar import Offer, Sentence
 from scoresep.qt.method_texts import duration_text
 from scoresep.session.session import DOUBTFUL_CONFIDENCE, Message, Session
@@ -42,6 +43,8 @@ def _sentence(message: Message, session: Session, do: Do) -> Sentence:
         offers = (Offer("Show folder", do["show_export"]),)
     elif message.key in AGAIN and message.level == "error":
         offers = (Offer("Try again", do[AGAIN[message.key]]),)
+    elif message.key == DOUBT:
+        offers = (Offer("Align here again", do["align_stretch"]), Offer("Next", do["next_doubtful"]))
     elif message.key == "output":
         offers = (Offer("Play without sound", do["no_sound"]),)
     elif message.key == "alignment" and message.level == "warning" and alignment is not None:

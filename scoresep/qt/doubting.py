@@ -11,6 +11,9 @@ from scoresep.qt.bridge import Bridge
 from scoresep.qt.method_texts import range_text
 from scoresep.qt.timeline.timeline_view import TimelineView
 
+# What messages about a doubtful segment are filed under, so that something can be offered to be done about it.
+DOUBT, NO_DOUBT = "doubt", "no doubt"
+
 
 class Doubting(QObject):
     """What the actions about doubtful segments do.
@@ -43,14 +46,16 @@ class Doubting(QObject):
     def step(self, direction: int) -> None:
         """Select the next (or previous) doubtful segment, go there, and say what to do."""
         view = self._view
+        for message in [m for m in self._session.messages if m.key in (DOUBT, NO_DOUBT)]:
+            self._session.dismiss(message)
         here = view.playhead_frame or 0
         found = next_doubtful(view.canvas.content.qualities, here - (direction > 0 and here == 0), direction)
         if found is None:
             where = "after" if direction > 0 else "before"
-            self._session.say("info", f"There is no doubtful segment {where} the playhead.", "doubt")
+            self._session.say("info", f"There is no doubtful segment {where} the playhead.", NO_DOUBT)
             return
         segment = found.segment
         view.seek(segment.start_frame)
         view.select(segment.start_frame, segment.end_frame)
         where = range_text(self._session.project, segment.start_frame, segment.end_frame)
-        self._session.say("info", f"{where[:1].upper()}{where[1:]} ({found.figures}): {found.advice}", "doubt")
+        self._session.say("info", f"{where[:1].upper()}{where[1:]} ({found.figures}): {found.advice}", DOUBT)

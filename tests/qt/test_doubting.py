@@ -59,7 +59,9 @@ def test_the_lane_comes_with_stems_that_tell_and_goes_at_a_key(qtbot: QtBot, dou
     assert lane(doubtful) is not None
 
 
-def test_one_goes_to_the_doubtful_segment_and_is_told_what_to_do(qtbot: QtBot, doubtful: Bench) -> None:
+def test_one_goes_to_the_doubtful_segment_and_is_told_what_to_do(
+    qtbot: QtBot, doubtful: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     window, canvas = doubtful.window, doubtful.window.timeline.canvas
     qtbot.waitUntil(lambda: lane(doubtful) is not None)
     canvas.setFocus()
@@ -70,8 +72,14 @@ def test_one_goes_to_the_doubtful_segment_and_is_told_what_to_do(qtbot: QtBot, d
     text = window.messages.lines[0].sentence.text
     assert text.startswith("Bar 3 (50 % unexplained") and "check the alignment" in text
     qtbot.waitUntil(lambda: window.timeline.playhead_frame == start)
-    qtbot.keyClick(canvas, Qt.Key.Key_U, CTRL)
-    assert "no doubtful segment after" in window.messages.lines[0].sentence.text
+    align, following = window.messages.lines[0].buttons
+    asked: list[bool] = []
+    monkeypatch.setattr(doubtful.window._slots._correcting, "align_stretch", lambda: asked.append(True))
+    qtbot.mouseClick(align, Qt.MouseButton.LeftButton)
+    assert asked == [True]
+    qtbot.mouseClick(following, Qt.MouseButton.LeftButton)
+    (line,) = window.messages.lines
+    assert "no doubtful segment after" in line.sentence.text
 
 
 def test_tool_tips_tell_figures_and_advice(qtbot: QtBot, doubtful: Bench) -> None:
