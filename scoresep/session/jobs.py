@@ -48,7 +48,7 @@ class Worker(StrEnum):
 
 
 WARM_MODULES: dict[Worker, tuple[str, ...]] = {
-    Worker.LIGHT: ("numpy", "scipy.signal", "scoresep.session.pipeline"),
+    Worker.LIGHT: ("numpy", "scipy.fft", "scipy.ndimage", "scoresep.session.pipeline"),
     Worker.TORCH: ("torch", "scoresep.session.separating"),
     Worker.ENGRAVING: ("numpy", "scoresep.files.engraving"),
     Worker.SPECTRA: ("scipy.fft", "scoresep.session.spectrograms"),

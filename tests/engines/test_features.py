@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoresep.engines.features import BLOCK_S, ONSET_SCALE, TONAL_SCALE, estimate_tuning_cents, levels_db, pitch_spectra
+from scoresep.engines.features import (
+    BLOCK_S,
+    ONSET_SCALE,
+    TONAL_SCALE,
+    _reduced,
+    estimate_tuning_cents,
+    levels_db,
+    pitch_spectra,
+)
 from scoresep.model.audio import ArraySource
 
 
@@ -40,6 +49,25 @@ def test_blocks_leave_no_seam() -> None:
     later = pitch_spectra(ArraySource(samples[:, cut:], rate), (ONSET_SCALE,), 0.0)[0]
     first = round((BLOCK_S - 2) * ONSET_SCALE.frame_rate_hz)
     np.testing.assert_allclose(later[50:400], whole[first + 50 : first + 400], rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize(("factor", "frames"), [(2, 4097), (2, 63), (3, 5000), (4, 1)])
+def test_a_lower_rate_is_that_of_an_independent_resampler(factor: int, frames: int) -> None:
+    samples = np.random.default_rng(1).normal(0, 0.3, (2, frames)).astype(np.float32)
+    expected = scipy.signal.resample_poly(samples, 1, factor, axis=1)
+    np.testing.assert_allclose(_reduced(samples, factor), expected, atol=1e-5)
+
+
+def test_low_tones_tell_the_same_at_a_lower_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    rate = 44100
+    samples = sum(tone(midi, rate, 1.5, 0.2) for midi in (30, 42, 55, 62, 74, 95))
+    samples[: rate // 2] = 0
+    source = ArraySource(np.stack([samples, 0.3 * samples]), rate)
+    seen = pitch_spectra(source, (TONAL_SCALE, ONSET_SCALE), 0.0)
+    monkeypatch.setattr("scoresep.engines.features.LEAST_RATE", 1e9)  # nothing is brought down
+    for spectrum, whole in zip(seen, pitch_spectra(source, (TONAL_SCALE, ONSET_SCALE), 0.0), strict=True):
+        assert np.abs(spectrum - whole).max() < 0.02 * whole.max()
+        assert np.abs(spectrum - whole).sum() < 0.005 * whole.sum()
 
 
 def test_an_onset_stands_at_its_frame() -> None:
