@@ -38,8 +38,10 @@ class Divider:
         self._grid, self._settings = hearing.grid, hearing.settings
         self._device = next(network.parameters()).device
 
-    def stems(self, start_frame: int, stop_frame: int, block_windows: int, progress: Progress) -> NDArray[np.float32]:
-        """Return the stems of a stretch, shape (stems, channels, frames)."""
+    def stems(
+        self, start_frame: int, stop_frame: int, blend: float, block_windows: int, progress: Progress
+    ) -> NDArray[np.float32]:
+        """Return the stems of a stretch, `blend` of the way to the network's, shape (stems, channels, frames)."""
         source, stems = self._source, self._hearing.notes.stem_count
         adder = OverlapAdd(self._grid, stems, source.channels, self._device, start_frame, stop_frame)
         result = np.empty((stems, source.channels, stop_frame - start_frame), np.float32)
@@ -49,7 +51,7 @@ class Divider:
             whole = adder.last - adder.first
             part = progress.part((first - adder.first) / whole, (last - adder.first) / whole)
             change, own = self._block(first, last, part)
-            samples = adder.add(change)
+            samples = adder.add(change * blend)
             count = samples.shape[2]
             low, teacher = own
             begin = start_frame + written - low
@@ -75,12 +77,22 @@ class Divider:
         here = slice(first - begin, last - begin)
         before, claim = own[:, :, here], self._settings.claim
         after = redivided(before, shares[:, None, here], inside[:, None, here], mixture[:, here], claim)
-        return (after - before) * self._settings.blend, (low, stems)
+        return after - before, (low, stems)
 
     def _shares(self, mixture: Tensor, own: Tensor, begin: int, end: int) -> tuple[Tensor, Tensor]:
         tracks = self._hearing.tracks(own.abs().square().mean(1).sqrt(), begin, end)
         level = self._hearing.level(mixture.abs().square().mean(0))
-        return shares_of(self._network, self._hearing.tiles(level, tracks), len(own))
+        shares, inside = shares_of(self._network, self._hearing.tiles(level, tracks), len(own))
+        return _without_chords(shares, inside, tracks.f0_hz > 0, self._hearing.stem(own.device))
+
+
+def _without_chords(shares: Tensor, inside: Tensor, on: Tensor, stem: Tensor) -> tuple[Tensor, Tensor]:
+    """Leave parts out while they play chords: measured, the network divides these worse than its teacher."""
+    stems = torch.arange(len(shares), device=shares.device)
+    voices = (stems[:, None] == stem).float() @ on.float()
+    inside = inside & (voices < 2.0)[..., None]
+    shares = shares * inside
+    return shares / (shares.sum(0) + TINY), inside
 
 
 def redivided(own: Tensor, shares: Tensor, inside: Tensor, mixture: Tensor, claim: float) -> Tensor:

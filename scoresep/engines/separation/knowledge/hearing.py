@@ -28,10 +28,13 @@ class Heard:
         Of the bins that the network sees.
     profiles : ndarray [shape=(stems, SEMITONES, harmonics)], float32
         Levels of partials; see `profiles`.
+    blend : float
+        Share of the network's division in the stems, as far as known.
     """
 
     mean_power: float
     profiles: NDArray[np.float32]
+    blend: float = 0.3
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def arrays_of(state: State, settings: KnowledgeSettings, heard: Heard | None) ->
         "form": _form(settings),
         "steps": np.array(state.steps, np.int64),
         "mean_power": np.array(heard.mean_power if heard else 0.0, np.float64),
+        "blend": np.array(heard.blend if heard else 0.0, np.float64),
         "profiles": heard.profiles if heard else np.zeros(0, np.float32),
     }
     for kind, network in ("network", state.network), ("mean", state.mean):
@@ -64,7 +65,11 @@ def state_of(
             first, second = (torch.from_numpy(arrays[f"{k}.{name}"]).to(device) for k in ("first", "second"))
             moments = {"step": torch.tensor(float(state.steps)), "exp_avg": first.clone(), "exp_avg_sq": second.clone()}
             state.optimizer.state[parameter] = moments
-    heard = Heard(float(arrays["mean_power"]), arrays["profiles"]) if arrays["profiles"].size else None
+    heard = (
+        Heard(float(arrays["mean_power"]), arrays["profiles"], float(arrays["blend"]))
+        if arrays["profiles"].size
+        else None
+    )
     return state, heard
 
 
@@ -76,7 +81,7 @@ def _form(settings: KnowledgeSettings) -> NDArray[np.float64]:
 
 def _fits(arrays: Arrays, state: State, settings: KnowledgeSettings) -> bool:
     form = _form(settings)
-    if not {"steps", "mean_power", "profiles"} <= set(arrays):
+    if not {"steps", "mean_power", "profiles", "blend"} <= set(arrays):
         return False
     if "form" not in arrays or arrays["form"].shape != form.shape or not np.allclose(arrays["form"], form):
         return False

@@ -13,6 +13,7 @@ separation and cinematic audio source separation", 2026, arXiv:2602.21476.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,14 @@ from scoresep.engines.separation.knowledge.remix import Remixer
 from scoresep.engines.separation.knowledge.settings import KnowledgeSettings, settings_for
 from scoresep.engines.separation.knowledge.training import State, Trainer
 from scoresep.engines.separation.knowledge.voices import Voices, voices_of
+from scoresep.engines.separation.knowledge.weighing import fitting_blend
 from scoresep.engines.separation.protocol import Arrays, Learned, SeparationOptions, SeparationReport, Separator
 from scoresep.engines.separation.workplace import Workplace
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import ArraySource, SampleSource
 from scoresep.progress import Progress
 
-TEACHER_SHARE, MATERIAL_SHARE = 0.1, 0.2  # of the time of learning, up to here
+TEACHER_SHARE, MATERIAL_SHARE, TRAINING_SHARE = 0.1, 0.1, 0.95  # of the time of learning, up to here
 CPU_BLOCK_WINDOWS, GPU_BLOCK_WINDOWS = 128, 512
 BLOCK_STEMS = 8  # of more stems, blocks are shorter
 
@@ -122,8 +124,12 @@ def _train(
         nothing = Heard(1.0, np.zeros((notes.stem_count, SEMITONES, settings.harmonics), np.float32))
         learned.heard = _listen(stretches, Hearing.of(source, notes, settings, nothing))
     hearing = Hearing.of(source, notes, settings, learned.heard)
-    trainer = Trainer(Remixer(stretches, notes, source.sample_rate), hearing)
-    trainer.train(state, steps, seed, progress.part(MATERIAL_SHARE, 1.0), lambda: keep(learned.arrays()))
+    remixer = Remixer(stretches, notes, source.sample_rate)
+    training, weighing = progress.part(MATERIAL_SHARE, TRAINING_SHARE), progress.part(TRAINING_SHARE, 1.0)
+    Trainer(remixer, hearing).train(state, steps, seed, training, lambda: keep(learned.arrays()))
+    with torch.inference_mode():
+        fits = fitting_blend(state.mean, hearing, learned.teacher, source, remixer, weighing)
+    learned.heard = replace(learned.heard, blend=min(settings.trust * fits, settings.most_blend))
 
 
 def _is_shared(voices: Voices) -> bool:
@@ -187,7 +193,7 @@ class KnowledgeLearned:
             while True:
                 try:
                     divider = Divider(self.state.mean.to(self._place.device), hearing, self.teacher, source)
-                    return divider.stems(start_frame, stop_frame, self._place.block_windows, progress)
+                    return divider.stems(start_frame, stop_frame, self.heard.blend, self._place.block_windows, progress)
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error):
                         raise

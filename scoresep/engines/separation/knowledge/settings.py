@@ -36,8 +36,9 @@ class KnowledgeSettings:
         At its highest.
     steps_per_s, least_steps, most_steps : float, int, int
         Steps of training for every second of the recording, and their limits.
-    blend : float
-        Share of the network's division in the stems; the rest is the teacher's.
+    trust, most_blend : float
+        The network's division is taken by so much of what fits fresh mixtures, and at most by so much; the rest is the
+        teacher's.
     claim : float
         Share of what the teacher gave to nobody, in a bin with a partial, that the parts with this partial get.
     """
@@ -54,10 +55,11 @@ class KnowledgeSettings:
     pool_s: float = 300.0
     crop_rows: int = 384
     learning_rate: float = 3e-3
-    steps_per_s: float = 12.0
+    steps_per_s: float = 8.0
     least_steps: int = 250
-    most_steps: int = 2500
-    blend: float = 0.4
+    most_steps: int = 1500
+    trust: float = 0.65
+    most_blend: float = 0.5
     claim: float = 0.0
 
     def steps_for(self, duration_s: float) -> int:
@@ -79,5 +81,5 @@ def settings_for(budget: str) -> KnowledgeSettings:
     if budget == "preview":
         return replace(settings, steps_per_s=2.0, least_steps=60, most_steps=300, pool_s=120.0)
     if budget == "best":
-        return replace(settings, steps_per_s=120.0, least_steps=1200, most_steps=6000, pool_s=900.0, scenes=16)
+        return replace(settings, steps_per_s=60.0, least_steps=1200, most_steps=6000, pool_s=900.0, scenes=16)
     return settings

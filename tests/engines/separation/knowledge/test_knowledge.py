@@ -142,3 +142,25 @@ def test_budgets_differ_and_others_are_refused() -> None:
     assert steps == sorted(set(steps))
     with pytest.raises(UsageError):
         settings_for("never")
+
+
+def test_a_network_that_makes_nothing_better_changes_nothing() -> None:
+    notes, stems = duet()
+    source, learned = learn(stems.sum(0, keepdims=True), notes)
+    assert 0.0 <= float(learned.arrays()["blend"]) <= SMALL.most_blend
+    arrays = {**learned.arrays(), "blend": np.array(0.0)}
+    _, same = learn(stems.sum(0, keepdims=True), notes, known=arrays)
+    mine = same.stems(source, notes, 0, source.frames, Progress())
+    theirs = learned.teacher.stems(source, notes, 0, source.frames, Progress())
+    assert np.allclose(mine, theirs, atol=1e-6)
+
+
+def test_chords_stay_as_the_teacher_has_them() -> None:
+    chords = [(0, 60.0 + k, 0.0, 1.0) for k in (0, 4, 7)]
+    notes = notes_of([*chords, (1, 67.0, 0.0, 1.0)], 2)
+    stems = played(notes, 2 * RATE, [[1.0, 0.5], [1.0, 0.3]])
+    source, learned = learn(stems.sum(0, keepdims=True), notes)
+    here = slice(int(0.3 * RATE), int(0.7 * RATE))
+    mine = learned.stems(source, notes, 0, source.frames, Progress())
+    theirs = learned.teacher.stems(source, notes, 0, source.frames, Progress())
+    assert np.allclose(mine[:, :, here], theirs[:, :, here], atol=1e-6)
