@@ -32,6 +32,9 @@ from scoresep.engines.separation.source_filter.sounds import TINY, Sounds, band_
 FLOOR_HZ = 150.0  # on either side, over which the local energy is taken
 RESIDUAL_BANDS = 24
 RESIDUAL_COST = 0.3
+FILTER_BANDS = 10
+FILTER_TOP_HZ = 8000.0
+MOST_FILTER = 20.0  # times as loud, or as soft
 FIXED_ROUNDS = 2  # in which loudnesses settle before sounds are learned
 
 
@@ -99,10 +102,11 @@ class Fit:
         self.lines = make_lines(tones, partials, self.settings.top_hz, shifts_cents, shape)
         before = self.loudness.sum(1) if hasattr(self, "loudness") else self._first_loudness
         self.loudness = before[:, None].repeat(1, len(shifts_cents)) / len(shifts_cents)
+        self._filter = Filter(tones.midi, partials, self.settings.filter_trust)
 
     def sound(self) -> Tensor:
         """Return the sound of every cell, shape (cells, partials)."""
-        return self.sounds.partials[self.pitch, : self.lines.index.shape[1]]
+        return self.sounds.partials[self.pitch, : self.lines.index.shape[1]] * self._filter.gain
 
     def shapes(self) -> Tensor:
         """Return the lines of all partials as loud as they are, shape (cells, partials, LINE_BINS)."""
@@ -143,6 +147,9 @@ class Fit:
         sound = self.sound()[..., None]
         cost = 1.0 + self.settings.far_cost * (1.0 - self.nearness)[:, None]
         heard, exposed = (sound * above).sum(1), (sound * self.lines.exists).sum(1)
+        if self.settings.filter_trust > 0.0:
+            loudness, sound = self.loudness[:, None], sound[..., 0]
+            self._filter.improve(sound * (above * loudness).sum(-1), sound * (self.lines.exists * loudness).sum(-1))
         self.loudness = self.loudness * heard / (exposed * cost + TINY)
 
     def _improve_broad(self, ratio: Tensor, learns: bool) -> None:
@@ -157,13 +164,56 @@ class Fit:
     def _of_pitches(self, above: Tensor) -> tuple[Tensor, Tensor]:
         loudness = self.loudness[:, None]
         heard = self.sound() * (above * loudness).sum(-1)
-        exposed = (self.lines.exists * loudness).sum(-1)
+        exposed = (self.lines.exists * loudness).sum(-1) * self._filter.gain
         sums = []
         for values in (heard, exposed):
             total = torch.zeros_like(self.sounds.partials)
             total[:, : values.shape[1]].index_add_(0, self.pitch, values)
             sums.append(total)
         return sums[0], sums[1]
+
+
+class Filter:
+    """What a note sounds like in one window beside what its pitch sounds like on the whole: vowels, bowing, dynamics.
+
+    Smooth over frequency, so that a partial that falls together with another one's follows its neighbours.
+
+    Parameters
+    ----------
+    midi : Tensor [shape=(cells,)], float32
+    partials : int
+    trust : float
+        How many times what is heard in a window counts that nothing is different.
+
+    Attributes
+    ----------
+    gain : Tensor [shape=(cells, partials)], float32
+    """
+
+    def __init__(self, midi: Tensor, partials: int, trust: float) -> None:
+        number = torch.arange(1, partials + 1, device=midi.device)
+        mel = torch.log1p(440.0 * torch.exp2((midi - 69.0) / 12.0)[:, None] * number / 500.0)
+        at = (mel * ((FILTER_BANDS - 1) / np.log1p(FILTER_TOP_HZ / 500.0))).clamp(0.0, FILTER_BANDS - 1.001)
+        self._low = at.floor().long()
+        self._part = at - self._low
+        self._trust = trust
+        self._bands = midi.new_ones(len(midi), FILTER_BANDS)
+        self.gain = midi.new_ones(len(midi), partials)
+
+    def improve(self, heard: Tensor, exposed: Tensor) -> None:
+        """Take one step towards what was heard; `exposed` is the model of it, both of shape (cells, partials)."""
+        level = heard.sum(1, keepdim=True) / (exposed.sum(1, keepdim=True) + TINY)
+        above, below = self._in_bands(heard), self._in_bands(exposed * level) / self._bands
+        trust = self._trust * below.sum(1, keepdim=True) / FILTER_BANDS
+        self._bands = ((above + trust + TINY) / (below + trust + TINY)).clamp(MOST_FILTER**-1, MOST_FILTER)
+        low, high = self._bands.gather(1, self._low), self._bands.gather(1, self._low + 1)
+        self.gain = low + self._part * (high - low)
+
+    def _in_bands(self, values: Tensor) -> Tensor:
+        result = values.new_zeros(len(values), FILTER_BANDS)
+        result.scatter_add_(1, self._low, values * (1.0 - self._part))
+        result.scatter_add_(1, self._low + 1, values * self._part)
+        return result
 
 
 def _broad_nearness(view: View, first: int, last: int) -> NDArray[np.float32]:

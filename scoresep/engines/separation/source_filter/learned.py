@@ -17,7 +17,7 @@ from scoresep.engines.separation.protocol import Arrays, SeparationReport
 from scoresep.engines.separation.source_filter.cells import View, blocks_of, cells_of
 from scoresep.engines.separation.source_filter.fitting import Fit
 from scoresep.engines.separation.source_filter.masks import divided, stem_powers
-from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
+from scoresep.engines.separation.source_filter.settings import SourceFilterSettings, for_moving
 from scoresep.engines.separation.source_filter.sounds import BANDS, Sounds
 from scoresep.engines.separation.source_filter.tracks import Tracks
 from scoresep.engines.separation.spatial import Covariances
@@ -42,8 +42,8 @@ class Findings:
         What they sound like.
     bands : ndarray [shape=(2 * stems, bands)], float32
         What of the parts has no pitch.
-    window_s : float
-        Length of the windows of the masks.
+    moves : bool
+        Whether pitches move so much that `for_moving` holds.
     covariances : Covariances or None
         Where the stems stand in stereo.
     """
@@ -53,20 +53,20 @@ class Findings:
     midi: NDArray[np.float64]
     partials: NDArray[np.float32]
     bands: NDArray[np.float32]
-    window_s: float
+    moves: bool
     covariances: Covariances | None
 
     @classmethod
-    def of(cls, tracks: Tracks, sounds: Sounds, window_s: float, where: Covariances | None) -> Findings:
+    def of(cls, tracks: Tracks, sounds: Sounds, moves: bool, where: Covariances | None) -> Findings:
         """Gather what was found."""
         partials, bands = sounds.partials.cpu().numpy(), sounds.bands.cpu().numpy()
-        return cls(tracks, sounds.pitches.stem, sounds.pitches.midi, partials, bands, window_s, where)
+        return cls(tracks, sounds.pitches.stem, sounds.pitches.midi, partials, bands, moves, where)
 
     def arrays(self, source: SampleSource, settings: SourceFilterSettings) -> dict[str, NDArray[Any]]:
         """Return everything as arrays, and for what they hold."""
         return {
             "holds_for": np.array(_holds_for(source, settings)),
-            "window_s": np.array(self.window_s),
+            "moves": np.array(self.moves),
             "covariances": _planes(self.covariances),
             **{name: getattr(self, name) for name in _ARRAYS},
             **vars(self.tracks),
@@ -85,9 +85,10 @@ def findings_of(
     try:
         tracks = Tracks(*(np.asarray(known[name]) for name in Tracks.__dataclass_fields__))
         stem, midi, partials, bands = (np.asarray(known[name]) for name in _ARRAYS)
-        planes, window_s = np.asarray(known["covariances"]), float(known["window_s"])
+        planes, moves = np.asarray(known["covariances"]), bool(known["moves"])
     except (KeyError, TypeError, ValueError):
         return None
+    window_s = (for_moving(settings) if moves else settings).window_s
     grid = make_grid(source.frames, source.sample_rate, window_s)
     expected = {
         (4, stem_count + 1, grid.bins) if source.channels == 2 and stem_count else (0, 0, 0): planes.shape,
@@ -98,7 +99,7 @@ def findings_of(
     if any(want != have for want, have in expected.items()) or len(tracks.cents) != tracks.start[-1]:
         return None
     where = Covariances(*torch.from_numpy(planes)) if planes.size else None
-    return Findings(tracks, stem, midi, partials, bands, window_s, where)
+    return Findings(tracks, stem, midi, partials, bands, moves, where)
 
 
 class SourceFilterLearned:
@@ -117,9 +118,10 @@ class SourceFilterLearned:
     def __init__(
         self, engine: str, findings: Findings, source: SampleSource, settings: SourceFilterSettings, place: Workplace
     ) -> None:
-        self._engine, self._findings, self._settings, self._place = engine, findings, settings, place
+        self._engine, self._findings, self._place = engine, findings, place
+        self._settings = for_moving(settings) if findings.moves else settings
         self._own = make_grid(source.frames, source.sample_rate, settings.track_window_s)
-        self._grid = make_grid(source.frames, source.sample_rate, findings.window_s)
+        self._grid = make_grid(source.frames, source.sample_rate, self._settings.window_s)
         self._arrays = findings.arrays(source, settings)
         self._ready: tuple[SoundingNotes, torch.device, NDArray[np.int64], Sounds] | None = None
 

@@ -22,7 +22,11 @@ from scoresep.engines.separation.source_filter.learned import (
 )
 from scoresep.engines.separation.source_filter.masks import divided, stem_powers
 from scoresep.engines.separation.source_filter.pitch import follow
-from scoresep.engines.separation.source_filter.settings import SourceFilterSettings, settings_for
+from scoresep.engines.separation.source_filter.settings import (
+    SourceFilterSettings,
+    for_moving,
+    settings_for,
+)
 from scoresep.engines.separation.source_filter.sounds import Sounds
 from scoresep.engines.separation.source_filter.tracks import Tracks, keys_of, speed_cents_per_s
 from scoresep.engines.separation.spatial import CovarianceSum
@@ -109,8 +113,10 @@ def _find(
 ) -> Findings:
     for_pitch = replace(settings, magnitude_exponent=1.0, floor=TRACK_FLOOR)
     tracks, grid = _follow_all(_Job(source, notes, for_pitch, place), progress.part(0.0, 0.4))
-    is_still = speed_cents_per_s(tracks, grid.sample_rate / grid.hop_frames) < settings.still_cents_per_s
-    return _learn_sounds(_Job(source, notes, settings, place), tracks, grid, is_still, progress.part(0.4, 1.0))
+    limit = settings.moving_cents_per_s
+    moves = limit is not None and speed_cents_per_s(tracks, grid.sample_rate / grid.hop_frames) >= limit
+    job = _Job(source, notes, for_moving(settings) if moves else settings, place)
+    return _learn_sounds(job, tracks, grid, moves, progress.part(0.4, 1.0))
 
 
 def _follow_all(job: _Job, progress: Progress) -> tuple[Tracks, FrameGrid]:
@@ -130,12 +136,10 @@ def _follow_all(job: _Job, progress: Progress) -> tuple[Tracks, FrameGrid]:
     return Tracks(keys_of(job.notes), low, start, found), grid
 
 
-def _learn_sounds(job: _Job, tracks: Tracks, own: FrameGrid, is_still: bool, progress: Progress) -> Findings:
+def _learn_sounds(job: _Job, tracks: Tracks, own: FrameGrid, moves: bool, progress: Progress) -> Findings:
     """Learn what the notes sound like and, in stereo, where the parts stand."""
     settings, stems = job.settings, job.notes.stem_count
-    window_s = settings.still_window_s if is_still else settings.window_s
-    sharing = settings.sharing_first, settings.still_sharing if is_still else settings.sharing
-    grid = make_grid(job.source.frames, job.source.sample_rate, window_s)
+    grid = make_grid(job.source.frames, job.source.sample_rate, settings.window_s)
     view, sounds, rows = job.view(grid), job.sounds(settings.partials, grid), np.arange(len(job.notes))
     where = CovarianceSum(stems, grid.bins, job.place.device) if job.source.channels == 2 and stems else None
     for first, last, cells, spectra in job.blocks(view):
@@ -144,9 +148,9 @@ def _learn_sounds(job: _Job, tracks: Tracks, own: FrameGrid, is_still: bool, pro
         fit = Fit(magnitude_of(spectra), cells, first, view, sounds)
         cents = tracks.cents_at(job.notes, rows, cells, own, grid)
         fit.set_pitch(cents, cells.glides(cents), settings.partials, settings.shifts_cents)
-        fit.improve(settings.learn_rounds, part.check, sharing)
+        fit.improve(settings.learn_rounds, part.check, (settings.sharing_first, settings.sharing))
         fit.finish()
         if where is not None:
             powers = stem_powers(fit, stems, part.check)
             where.add(divided(powers, spectra, None, part.check))
-    return Findings.of(tracks, sounds, window_s, where.covariances() if where is not None else None)
+    return Findings.of(tracks, sounds, moves, where.covariances() if where is not None else None)

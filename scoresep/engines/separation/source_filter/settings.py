@@ -16,10 +16,10 @@ class SourceFilterSettings:
     ----------
     track_window_s : float
         Length of the windows in which pitch is followed: short enough for vibrato.
-    window_s, still_window_s : float
-        Length of the windows of the masks for pitches that move and for pitches that stand still.
-    still_cents_per_s : float
-        Below this median speed, pitches count as standing still.
+    window_s : float
+        Length of the windows of the masks.
+    moving_cents_per_s : float or None
+        From this median speed, pitches count as moving, and `for_moving` says what differs; None: never.
     reach_cents, step_cents : int
         How far from the score's pitch, and how finely, pitch is sought.
     track_rounds : int
@@ -37,13 +37,15 @@ class SourceFilterSettings:
         What sounding at the limit of that costs a note, as a share of its loudness.
     floor : float
         Share of the local energy that no note has to explain: noise, reverberation.
-    sharing_first, sharing, still_sharing : float
-        How many windows of mean loudness the opinion of neighbouring pitches counts for at first, and in the end for
-        pitches that move and for pitches that stand still.
+    sharing_first, sharing : float
+        How many windows of mean loudness the opinion of neighbouring pitches counts for, at first and in the end.
     shifts_cents : tuple of float
         Pitches at which a note may sound at once, beside the one that was found; the first is 0.
     magnitude_exponent : float
         Power of the mixture's magnitudes that is fitted.
+    filter_trust : float
+        How many times what is heard in one window counts that the sound there is that of the pitch on the whole; 0: it
+        always is.
     mask_exponent : float
         Power of the magnitudes in the masks; 2 is Wiener's.
     block_cells : int
@@ -51,9 +53,8 @@ class SourceFilterSettings:
     """
 
     track_window_s: float = 0.093
-    window_s: float = 0.12
-    still_window_s: float = 0.186
-    still_cents_per_s: float = 150.0
+    window_s: float = 0.186
+    moving_cents_per_s: float | None = 150.0
     reach_cents: int = 100
     step_cents: int = 10
     track_rounds: int = 3
@@ -67,10 +68,10 @@ class SourceFilterSettings:
     far_cost: float = 1.0
     floor: float = 0.03
     sharing_first: float = 200.0
-    sharing: float = 1.0
-    still_sharing: float = 0.2
+    sharing: float = 0.2
     shifts_cents: tuple[float, ...] = (0.0, -20.0, 20.0)
     magnitude_exponent: float = 0.8
+    filter_trust: float = 10.0
     mask_exponent: float = 1.6
     block_cells: int = 8_000
 
@@ -91,3 +92,8 @@ def settings_for(budget: str) -> SourceFilterSettings:
     if budget == "best":
         return replace(settings, track_rounds=4, partials=90, learn_rounds=60, solve_rounds=40)
     return settings
+
+
+def for_moving(settings: SourceFilterSettings) -> SourceFilterSettings:
+    """Return settings for pitches that move, as those of singers do, whose vowels change the sound too."""
+    return replace(settings, window_s=0.12, floor=0.1, sharing=2.0, magnitude_exponent=0.6, filter_trust=1.0)
