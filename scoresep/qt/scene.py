@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from scoresep.qt.score_view.score_strip import ScoreStrip
@@ -29,6 +30,11 @@ class Scene(QSplitter):
     def __init__(self, strip: ScoreStrip, timeline: QWidget) -> None:
         super().__init__(Qt.Orientation.Vertical)
         self.is_by_hand = False
+        self._wanted_height_px = 0
+        # The strip says what it wants while the splitter lays it out; dividing anew in the midst of that would leave
+        # strip and timeline on top of each other.
+        self._dividing = QTimer(self, singleShot=True, interval=0)
+        self._dividing.timeout.connect(self._divide)
         for place, widget in enumerate((strip, timeline)):
             self.addWidget(widget)
             self.setCollapsible(place, False)
@@ -45,8 +51,19 @@ class Scene(QSplitter):
     def _moved(self) -> None:
         self.is_by_hand = True
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._dividing.start()
+
     def _give_height(self, height_px: int) -> None:
-        total = sum(self.sizes())
-        if not self.is_by_hand and total > 0:
-            height_px = min(height_px, round(MOST_SHARE * total))
-            self.setSizes([height_px, total - height_px])
+        self._wanted_height_px = height_px
+        self._dividing.start()
+
+    def _divide(self) -> None:
+        """Give the strip what it wants, or its share of the present height."""
+        sizes = self.sizes()
+        total = sum(sizes)
+        if not self.is_by_hand and self._wanted_height_px and self.widget(0).isVisible() and total > 0:
+            height_px = min(self._wanted_height_px, round(MOST_SHARE * total))
+            if height_px != sizes[0]:
+                self.setSizes([height_px, total - height_px])

@@ -1,0 +1,79 @@
+"""Score over timeline: they share the height without lying on top of each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from musicxml_text import document, note, part
+from pytestqt.qtbot import QtBot
+from small_scores import even_alignment
+
+from scoresep.files.engraving import EngravingRequest, engrave_score
+from scoresep.files.score_files import open_score
+from scoresep.model.path import performance_path, unfold
+from scoresep.model.project import PartSettings
+from scoresep.progress import Progress
+from scoresep.qt.scene import MOST_SHARE, Scene
+from scoresep.qt.score_view.score_strip import ScoreStrip
+from scoresep.qt.timeline.timeline_view import TimelineView
+
+PARTS = (PartSettings("Violin", "#0072b2"), PartSettings("Cello", "#d55e00"))
+BARS = ["".join(note(pitch, 2, "<type>quarter</type>") for pitch in (60, 64, 67, 72))] * 6
+
+
+@pytest.fixture
+def scene(qtbot: QtBot, tmp_path: Path) -> Scene:
+    path = tmp_path / "score.musicxml"
+    path.write_bytes(document(part(*BARS), part(*BARS), names=("Violin", "Cello")))
+    score_file, score = open_score(path)
+    unfolded = unfold(score, performance_path(score)[0])
+    strip = ScoreStrip()
+    strip.engraving_wanted.connect(
+        lambda width: strip.set_engraving(engrave_score(EngravingRequest(score_file, width), Progress()))
+    )
+    scene = Scene(strip, TimelineView())
+    qtbot.addWidget(scene)
+    scene.resize(700, 400)
+    scene.show()
+    qtbot.waitExposed(scene)
+    strip.zoom(2.5)  # too high for the share that it may have
+    strip.set_score(unfolded, even_alignment(unfolded, 11025, 5000), PARTS, 44100)
+    qtbot.waitUntil(lambda: strip.engraving is not None, timeout=5000)
+    return scene
+
+
+def assert_apart(scene: Scene) -> None:
+    strip, timeline = scene.widget(0).geometry(), scene.widget(1).geometry()
+    assert strip.bottom() < timeline.top()
+    assert timeline.bottom() < scene.height()
+
+
+@pytest.mark.parametrize("height", [340, 500, 900, 1400])
+def test_another_size_of_the_window_leaves_bars_and_times_in_sight(qtbot: QtBot, scene: Scene, height: int) -> None:
+    for height_px in (400, height, 600, height):
+        scene.resize(700, height_px)
+        qtbot.wait(20)
+        assert_apart(scene)
+    strip = scene.widget(0)
+    wanted_px = min(scene._wanted_height_px, MOST_SHARE * sum(scene.sizes()))
+    assert strip.height() == pytest.approx(max(wanted_px, strip.minimumSizeHint().height()), abs=2)
+
+
+def test_the_score_larger_and_smaller_never_lies_over_the_timeline(qtbot: QtBot, scene: Scene) -> None:
+    for factor in (0.3, 4.0, 0.5, 2.0):
+        scene.widget(0).zoom(factor)  # type: ignore[attr-defined]
+        qtbot.wait(20)
+        assert_apart(scene)
+
+
+def test_who_divides_the_room_keeps_it_so(qtbot: QtBot, scene: Scene) -> None:
+    scene.resize(700, 900)
+    qtbot.wait(20)
+    scene.setSizes([150, 740])
+    scene._moved()
+    scene.widget(0).zoom(0.5)  # type: ignore[attr-defined]
+    scene.resize(700, 800)
+    qtbot.wait(20)
+    assert scene.widget(0).height() < 200
+    assert_apart(scene)
