@@ -19,7 +19,7 @@ WEIGHTS_FILE = "alignment/onset_network.npz"
 DILATIONS = (1, 2, 4, 8)
 TAPS = 5
 MARGIN = (TAPS // 2) * max(DILATIONS)
-BLOCK_NOTES = 256
+BLOCK_NOTES = 32  # what a processor keeps at hand
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,16 +61,22 @@ class OnsetNetwork:
         return np.asarray(score - np.log(np.exp(score).sum(axis=1, keepdims=True)), np.float32)
 
     def _scores(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        notes = len(patches)
+        notes, stride = len(patches), FRAMES + MARGIN
         # All patches stand one after the other with silence between, so that a convolution is a few large products.
-        hidden = np.zeros((notes, FRAMES + 2 * MARGIN, patches.shape[2]), np.float32)
-        inner = slice(MARGIN, MARGIN + FRAMES)
-        hidden[:, inner] = (patches - self.mean) * self.scale
+        hidden = np.zeros((MARGIN + notes * stride, patches.shape[2]), np.float32)
+        inner = hidden[MARGIN:].reshape(notes, stride, -1)[:, :FRAMES]
+        np.subtract(patches, self.mean, out=inner)
+        inner *= self.scale
         for depth, (kernel, bias, dilation) in enumerate(zip(self.kernels, self.biases, DILATIONS, strict=True)):
-            out = np.maximum(_convolved(hidden, kernel, dilation) + bias, 0)
-            out[:, :MARGIN] = out[:, inner.stop :] = 0
-            hidden = out + hidden if depth else out
-        last = hidden[:, inner]
+            out = _convolved(hidden, kernel, dilation)
+            out += bias
+            np.maximum(out, 0, out=out)
+            out[:MARGIN] = 0
+            out[MARGIN:].reshape(notes, stride, -1)[:, FRAMES:] = 0
+            if depth:
+                out += hidden
+            hidden = out
+        last = np.ascontiguousarray(hidden[MARGIN:].reshape(notes, stride, -1)[:, :FRAMES])
         gated = np.maximum(last @ self.heads["o1"] + self.heads["o1b"], 0)
         frame_score = (gated @ self.heads["o2"] + self.heads["o2b"])[..., 0]
         attention = np.exp(frame_score - frame_score.max(axis=1, keepdims=True))
@@ -81,15 +87,15 @@ class OnsetNetwork:
 
 
 def _convolved(hidden: NDArray[np.float32], kernel: NDArray[np.float32], dilation: int) -> NDArray[np.float32]:
-    """Convolve along time; what reaches beyond the silence around a patch is not used."""
-    notes, frames, channels = hidden.shape
-    flat = hidden.reshape(-1, channels)
+    """Convolve (frames, channels) along time; 0 near the ends, which lie in the silence around the patches."""
     reach = (TAPS // 2) * dilation
-    out = np.zeros((len(flat), kernel.shape[2]), np.float32)
+    inner = len(hidden) - 2 * reach
+    out = np.zeros((len(hidden), kernel.shape[2]), np.float32)
+    product = np.empty((inner, kernel.shape[2]), np.float32)
     for tap in range(TAPS):
-        shift = tap * dilation
-        out[reach : len(flat) - reach] += flat[shift : len(flat) - 2 * reach + shift] @ kernel[tap]
-    return out.reshape(notes, frames, -1)
+        np.matmul(hidden[tap * dilation : tap * dilation + inner], kernel[tap], out=product)
+        out[reach : reach + inner] += product
+    return out
 
 
 @cache

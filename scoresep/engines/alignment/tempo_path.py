@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter1d
 
 IMPOSSIBLE = np.float32(-1e9)
 MOST_DEVIATION_STEPS = 20
+MOST_TEMPO_STEPS = 3  # by which the tempo changes from one event to the next
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class TempoModel:
     deviation: float = 0.025
     break_cost: float = 9.0
     inner_end_cost: float = 4.0
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """Steps of tempo away from the tempo around, shape (tempi,)."""
+        return np.arange(-self.reach, self.reach + 1)
 
 
 def flowing_gaps_s(
@@ -123,103 +129,127 @@ def best_moments(
     evidence = among.evidence
     events, candidates = evidence.shape
     kept = slice(0, events) if kept is None else kept
-    offsets = np.arange(-tempo.reach, tempo.reach + 1)
-    away = (tempo.away_cost * np.abs(offsets)).astype(np.float32)[:, None]
-    value = evidence[0] - away
-    origin = np.arange(len(offsets) * candidates, dtype=np.int16).reshape(len(offsets), candidates)
-    backward = np.full((events, len(offsets), candidates), -1, np.int16)
-    best_total, best_at, best_event = np.float32(-np.inf), 0, 0
+    away = (tempo.away_cost * np.abs(tempo.steps)).astype(np.float32)[:, None]
+    walk = _Walk(among, gap_s, tempo)
+    begins = np.float32(-tempo.inner_end_cost)
+    # How good every state of every event is; the way to the best one is found from these, backwards.
+    reached = np.empty((events, len(away), candidates), np.float32)
+    best_total, best_event = np.float32(-np.inf), 0
     for j in range(events):
+        value = reached[j]
         if j:
-            came, value = _advanced(value, origin, gap_s[j - 1] / among.step_s, among, j, tempo)
+            walk.advance(reached[j - 1], j, value)
             if j <= kept.start:  # the recording may begin here
-                fresh = value < -np.float32(tempo.inner_end_cost)
-                value, came = np.where(fresh, -np.float32(tempo.inner_end_cost), value), np.where(fresh, -1, came)
-            backward[j] = came
-            value = value + evidence[j] - away
-        total = value.max() - (tempo.inner_end_cost if j < events - 1 else 0)
-        if j >= kept.stop - 1 and total > best_total:
-            best_total, best_at, best_event = total, int(value.argmax()), j
-    choice, at, j = np.zeros(events, np.int64), best_at, best_event
-    while at >= 0:
-        choice[j] = at % candidates
-        at = int(backward[j].ravel()[at])
+                np.maximum(value, begins, out=value)
+            value += evidence[j]
+            value -= away
+        else:
+            np.subtract(evidence[0], away, out=value)
+        if j >= kept.stop - 1:
+            total = value.max() - (tempo.inner_end_cost if j < events - 1 else 0)
+            if total > best_total:
+                best_total, best_event = total, j
+    choice, j = np.zeros(events, np.int64), best_event
+    row, column = divmod(int(reached[j].argmax()), candidates)
+    choice[j] = column
+    while j:
+        row, column, before = walk.came_from(reached[j - 1], j, row, column)
+        if j <= kept.start and before < begins:
+            break
         j -= 1
-    return choice, slice(j + 1, best_event + 1)
+        choice[j] = column
+    return choice, slice(j, best_event + 1)
 
 
-def _advanced(
-    value: NDArray[np.float32], origin: NDArray[np.int16], gap: float, among: Candidates, j: int, tempo: TempoModel
-) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-    """Go from event j - 1 to event j: for every state the best one before it, and its value."""
-    drift = int(among.first_step[j] - among.first_step[j - 1])
-    cost = tempo.change_cost / np.sqrt(max(gap * among.step_s, 0.05))
-    changed, source = _tempo_changes(value, origin, cost)
-    width = np.hypot(tempo.deviation_s / among.step_s, tempo.deviation * gap)
-    changed, source = _deviations(changed, source, width)
-    best = np.full_like(value, IMPOSSIBLE)
-    came = np.zeros_like(origin)
-    for row, step in enumerate(range(-tempo.reach, tempo.reach + 1)):
-        _shift(changed[row], source[row], max(round(gap * tempo.ratio**step), 1) - drift, best[row], came[row])
-    broken, broken_source = _breaks(value, origin, drift)
-    broken = broken - np.float32(tempo.break_cost)
-    better = broken > best
-    return np.where(better, broken_source, came), np.where(better, broken, best)
+class _Walk:
+    """The steps from event to event: the tempo changes, the moment deviates from it, or any time passes at a price.
 
+    Parameters
+    ----------
+    among, gap_s, tempo
+        As for `best_moments`.
+    """
 
-def _tempo_changes(
-    value: NDArray[np.float32], origin: NDArray[np.int16], cost: float
-) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-    """Let the tempo change by up to three steps."""
-    best, source = value.copy(), origin.copy()
-    for k in (1, 2, 3):
-        for to, of in ((slice(k, None), slice(None, -k)), (slice(None, -k), slice(k, None))):
-            other = value[of] - np.float32(cost * k)
-            better = other > best[to]
-            np.copyto(best[to], other, where=better)
-            np.copyto(source[to], origin[of], where=better)
-    return best, source
+    def __init__(self, among: Candidates, gap_s: NDArray[np.float64], tempo: TempoModel) -> None:
+        candidates = among.evidence.shape[1]
+        gap = gap_s / among.step_s
+        self._drift = np.diff(among.first_step)
+        self._shift = np.maximum(np.rint(gap[:, None] * tempo.ratio**tempo.steps), 1).astype(np.int64)
+        self._shift -= self._drift[:, None]
+        change = tempo.change_cost / np.sqrt(np.maximum(gap_s, 0.05))
+        self._change_cost = (change[:, None] * np.arange(MOST_TEMPO_STEPS + 1)).astype(np.float32)
+        self._width = np.hypot(tempo.deviation_s / among.step_s, tempo.deviation * gap)
+        most = min(MOST_DEVIATION_STEPS, candidates - 1)
+        self._most_deviation = np.minimum(np.ceil(2.5 * self._width), most).astype(np.int64)
+        self._break_cost = np.float32(tempo.break_cost)
+        # Values with room for what lies beyond the slowest and fastest tempo, and beyond the first and last candidate.
+        rows = len(tempo.steps)
+        self._by_tempo = np.full((rows + 2 * MOST_TEMPO_STEPS, candidates), IMPOSSIBLE)
+        self._by_moment = np.full((rows, candidates + 2 * most), IMPOSSIBLE)
+        self._to_shift = np.full((rows, candidates + 2), IMPOSSIBLE)
+        self._columns = np.arange(1, candidates + 1)
+        self._row_start = np.arange(rows)[:, None] * (candidates + 2)
 
+    def advance(self, value: NDArray[np.float32], j: int, out: NDArray[np.float32]) -> None:
+        """Go from event j - 1 to event j: write the value of the best way to every state."""
+        rows, candidates = value.shape
+        inner = self._by_tempo[MOST_TEMPO_STEPS : MOST_TEMPO_STEPS + rows]
+        inner[:] = value
+        most = (self._by_moment.shape[1] - candidates) // 2
+        changed = self._by_moment[:, most : most + candidates]
+        changed[:] = value
+        for k in range(1, MOST_TEMPO_STEPS + 1):
+            slower, faster = (self._by_tempo[MOST_TEMPO_STEPS + s :][:rows] for s in (-k, k))
+            other = np.maximum(slower, faster)
+            other -= self._change_cost[j - 1, k]
+            np.maximum(changed, other, out=changed)
+        deviated = self._to_shift[:, 1:-1]
+        deviated[:] = changed
+        for k, cost in enumerate(self._deviation_costs(j)[1:].tolist(), 1):
+            other = np.maximum(
+                self._by_moment[:, most - k : most - k + candidates],
+                self._by_moment[:, most + k : most + k + candidates],
+            )
+            other -= np.float32(cost)
+            np.maximum(deviated, other, out=deviated)
+        column = self._columns - self._shift[j - 1][:, None]
+        np.clip(column, 0, candidates + 1, out=column)
+        column += self._row_start
+        np.take(self._to_shift, column, out=out, mode="clip")
+        highest = np.maximum.accumulate(value.max(axis=0))
+        highest -= self._break_cost
+        ahead = int(self._drift[j - 1]) - 1  # the event before must lie at least one step earlier
+        if ahead < 0:
+            np.maximum(out[:, -ahead:], highest[:ahead], out=out[:, -ahead:])
+        else:
+            whole = max(candidates - ahead, 0)
+            np.maximum(out[:, :whole], highest[ahead:], out=out[:, :whole])
+            np.maximum(out[:, whole:], highest[-1], out=out[:, whole:])
 
-def _deviations(
-    value: NDArray[np.float32], origin: NDArray[np.int16], width: float
-) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-    """Let moments deviate from the tempo, commonly by `width` steps."""
-    best, source = value.copy(), origin.copy()
-    for k in range(1, min(int(np.ceil(2.5 * width)), MOST_DEVIATION_STEPS, value.shape[1] - 1) + 1):
-        cost = np.float32(0.5 * (k / width) ** 2)
-        for to, of in ((slice(k, None), slice(None, -k)), (slice(None, -k), slice(k, None))):
-            other = value[:, of] - cost
-            better = other > best[:, to]
-            np.copyto(best[:, to], other, where=better)
-            np.copyto(source[:, to], origin[:, of], where=better)
-    return best, source
+    def came_from(self, value: NDArray[np.float32], j: int, row: int, column: int) -> tuple[int, int, float]:
+        """Return from which state of event j - 1, of given values, one of event j is reached best, and its value."""
+        candidates = value.shape[1]
+        best, at = IMPOSSIBLE, (row, 0)
+        middle = column - int(self._shift[j - 1, row])
+        if 0 <= middle < candidates:
+            first_row, deviation_cost = max(row - MOST_TEMPO_STEPS, 0), self._deviation_costs(j)
+            most = len(deviation_cost) - 1
+            first = max(middle - most, 0)
+            near = value[first_row : row + MOST_TEMPO_STEPS + 1, first : middle + most + 1]
+            rows_off = np.abs(np.arange(first_row, first_row + near.shape[0]) - row)
+            columns_off = np.abs(np.arange(first, first + near.shape[1]) - middle)
+            near = near - self._change_cost[j - 1][rows_off, None] - deviation_cost[columns_off]
+            place = divmod(int(near.argmax()), near.shape[1])
+            best, at = near[place], (first_row + place[0], first + place[1])
+        usable = min(column + int(self._drift[j - 1]), candidates)
+        if usable > 0:
+            before = value[:, :usable]
+            place = divmod(int(before.argmax()), usable)
+            if before[place] - self._break_cost > best:
+                best, at = before[place] - self._break_cost, place
+        return *at, float(best)
 
-
-def _shift(
-    value: NDArray[np.float32], source: NDArray[np.int16], by: int, best: NDArray[np.float32], came: NDArray[np.int16]
-) -> None:
-    """Write values and where they come from `by` candidates later."""
-    count = len(value)
-    if abs(by) < count:
-        to = slice(max(by, 0), count + min(by, 0))
-        of = slice(max(-by, 0), count + min(-by, 0))
-        best[to], came[to] = value[of], source[of]
-
-
-def _breaks(
-    value: NDArray[np.float32], origin: NDArray[np.int16], drift: int
-) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-    """Return the best way to come to every candidate with any time between the events, at any tempo after it."""
-    rows, candidates = value.shape
-    row = value.argmax(axis=0)
-    column = np.arange(candidates)
-    top = value[row, column]
-    highest = np.maximum.accumulate(top)
-    place = np.maximum.accumulate(np.where(top >= highest, column, 0))
-    last = column + drift - 1  # the event before must lie at least one step earlier
-    usable = last >= 0
-    last = np.clip(last, 0, candidates - 1)
-    best = np.where(usable, highest[last], IMPOSSIBLE).astype(np.float32)
-    source = origin[row[place[last]], place[last]]
-    return np.broadcast_to(best, value.shape), np.broadcast_to(source, (rows, candidates))
+    def _deviation_costs(self, j: int) -> NDArray[np.float32]:
+        """Return what it costs to come 0, 1, ... steps earlier or later than the tempo wants."""
+        steps = np.arange(int(self._most_deviation[j - 1]) + 1)
+        return np.asarray(0.5 * (steps / self._width[j - 1]) ** 2, np.float32)
