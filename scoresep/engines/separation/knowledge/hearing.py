@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scoresep.engines.separation.grid import FrameGrid, make_grid
+from scoresep.engines.separation.grid import FrameGrid, make_grid, read_spectra
 from scoresep.engines.separation.knowledge.profiles import ProfileSum
 from scoresep.engines.separation.knowledge.settings import KnowledgeSettings
 from scoresep.engines.separation.knowledge.tiles import LEVELS, Tiles, TileShape, make_tiles
 from scoresep.engines.separation.knowledge.voices import Tracks, Voices, refined, tracks_of, voices_of
 from scoresep.model.alignment import SoundingNotes
-from scoresep.model.audio import SampleSource
+from scoresep.model.audio import ArraySource, SampleSource
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,21 @@ class Hearing:
     def stem(self, device: torch.device) -> Tensor:
         """Return the stem of every voice, shape (voices,)."""
         return torch.from_numpy(self.voices.stem).to(device)
+
+    def spectra(self, samples: NDArray[np.float32], device: torch.device) -> Tensor:
+        """Return spectra of a stretch on a grid that begins with it, shape (rows, windows, bins of a tile).
+
+        Parameters
+        ----------
+        samples : ndarray [shape=(rows, frames)], float32
+        device : torch.device
+        """
+        grid = FrameGrid(self.grid.sample_rate, samples.shape[1], self.grid.hop_frames)
+        rows = []
+        for row in samples:  # one by one: all of their bins at once would need much memory
+            source = ArraySource(row[None], grid.sample_rate)
+            rows.append(read_spectra(source, grid, 0, grid.windows, device)[0, :, : self.shape.bins])
+        return torch.stack(rows)
 
     def tracks(self, amplitude: Tensor, first: int, last: int, start_frame: int = 0) -> Tracks:
         """Return where the voices are in the windows [first, last) of a grid that begins at `start_frame`.

@@ -43,8 +43,8 @@ class ProfileSum:
         """
         on = f0_hz > 0
         key = nearest_semitone(f0_hz[on]).cpu().numpy()
-        weight = own[on].double().cpu().numpy() ** 2
-        np.add.at(self._heard[stem], key, weight * level[on].double().clamp(min=FLOOR).cpu().numpy())
+        weight = own[on].cpu().double().numpy() ** 2
+        np.add.at(self._heard[stem], key, weight * level[on].cpu().double().clamp(min=FLOOR).numpy())
         np.add.at(self._weight[stem], key, weight)
 
     def profiles(self) -> NDArray[np.float32]:

@@ -21,25 +21,28 @@ import torch
 from numpy.typing import NDArray
 
 from scoresep.engines.separation.devices import choose_device, is_out_of_memory
-from scoresep.engines.separation.grid import FrameGrid, read_spectra
+from scoresep.engines.separation.grid import make_grid
 from scoresep.engines.separation.knowledge.dividing import Divider
 from scoresep.engines.separation.knowledge.hearing import Heard, Hearing
 from scoresep.engines.separation.knowledge.keeping import arrays_of, of_teacher, state_of, with_teacher
+from scoresep.engines.separation.knowledge.listening import listen
 from scoresep.engines.separation.knowledge.material import Stretch, gather
-from scoresep.engines.separation.knowledge.profiles import SEMITONES, ProfileSum
+from scoresep.engines.separation.knowledge.profiles import SEMITONES
 from scoresep.engines.separation.knowledge.remix import Remixer
 from scoresep.engines.separation.knowledge.settings import KnowledgeSettings, settings_for
 from scoresep.engines.separation.knowledge.training import State, Trainer
-from scoresep.engines.separation.knowledge.voices import Voices, voices_of
+from scoresep.engines.separation.knowledge.voices import Voices, tracks_of, voices_of
 from scoresep.engines.separation.knowledge.weighing import fitting_blend
 from scoresep.engines.separation.protocol import Arrays, Learned, SeparationOptions, SeparationReport, Separator
 from scoresep.engines.separation.workplace import Workplace
 from scoresep.model.alignment import SoundingNotes
-from scoresep.model.audio import ArraySource, SampleSource
+from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 
-TEACHER_SHARE, MATERIAL_SHARE, TRAINING_SHARE = 0.1, 0.1, 0.95  # of the time of learning, up to here
+TEACHER_SHARE = 0.05  # of the time of learning, up to here
+MATERIAL_SHARE, LISTENING_SHARE, TRAINING_SHARE = 0.05, 0.1, 0.95  # of the rest
 CPU_BLOCK_WINDOWS, GPU_BLOCK_WINDOWS = 128, 512
+POOL_BYTES = 400 << 20
 BLOCK_STEMS = 8  # of more stems, blocks are shorter
 
 
@@ -116,41 +119,46 @@ def _train(
     if state.steps >= steps or not _is_shared(voices_of(notes)):
         return
     stretches = gather(
-        source, notes, learned.teacher, settings.scene_s, settings.pool_s, progress.part(0.0, MATERIAL_SHARE)
+        source,
+        notes,
+        learned.teacher,
+        settings.scene_s,
+        _pool_s(source, notes, settings),
+        progress.part(0.0, MATERIAL_SHARE),
     )
-    if not stretches:
+    if not any(_divides(stretch, notes, source, settings) for stretch in stretches):
         return
     if learned.heard is None:
         nothing = Heard(1.0, np.zeros((notes.stem_count, SEMITONES, settings.harmonics), np.float32))
-        learned.heard = _listen(stretches, Hearing.of(source, notes, settings, nothing))
+        hearing = Hearing.of(source, notes, settings, nothing)
+        learned.heard = listen(stretches, hearing, progress.part(MATERIAL_SHARE, LISTENING_SHARE))
     hearing = Hearing.of(source, notes, settings, learned.heard)
     remixer = Remixer(stretches, notes, source.sample_rate)
-    training, weighing = progress.part(MATERIAL_SHARE, TRAINING_SHARE), progress.part(TRAINING_SHARE, 1.0)
+    training, weighing = progress.part(LISTENING_SHARE, TRAINING_SHARE), progress.part(TRAINING_SHARE, 1.0)
     Trainer(remixer, hearing).train(state, steps, seed, training, lambda: keep(learned.arrays()))
     with torch.inference_mode():
         fits = fitting_blend(state.mean, hearing, learned.teacher, source, remixer, weighing)
     learned.heard = replace(learned.heard, blend=min(settings.trust * fits, settings.most_blend))
 
 
+def _pool_s(source: SampleSource, notes: SoundingNotes, settings: KnowledgeSettings) -> float:
+    """Return how much of the recording fits the memory that is meant for it."""
+    bytes_per_s = 4 * (notes.stem_count + 1) * source.sample_rate
+    return float(min(settings.pool_s, max(POOL_BYTES / bytes_per_s, settings.scene_s)))
+
+
+def _divides(stretch: Stretch, notes: SoundingNotes, source: SampleSource, settings: KnowledgeSettings) -> bool:
+    """Say whether two parts play single notes at a time anywhere in a stretch: only these does the network divide."""
+    grid = make_grid(stretch.frames, source.sample_rate, settings.window_s)
+    voices = voices_of(notes)
+    on = tracks_of(voices, notes, grid, 0, grid.windows, stretch.start_frame).f0_hz.numpy() > 0
+    count = (np.arange(notes.stem_count)[:, None] == voices.stem).astype(np.int64) @ on.astype(np.int64)
+    return bool(((count == 1).sum(0) > 1).any())
+
+
 def _is_shared(voices: Voices) -> bool:
     """Say whether there are two parts with pitches, so that there is something to divide."""
     return len(np.unique(voices.stem)) > 1
-
-
-def _listen(stretches: list[Stretch], hearing: Hearing) -> Heard:
-    """Measure how loud the recording is, and the partials of its parts."""
-    powers = []
-    total = ProfileSum(hearing.notes.stem_count, hearing.settings.harmonics)
-    for stretch in stretches:
-        mixture = (stretch.stems.sum(0) + stretch.rest)[None]
-        grid = FrameGrid(hearing.grid.sample_rate, stretch.frames, hearing.grid.hop_frames)
-        source = ArraySource(np.concatenate([stretch.stems, mixture]), grid.sample_rate)
-        spectra = read_spectra(source, grid, 0, grid.windows, torch.device("cpu"))[..., : hearing.shape.bins]
-        powers.append(float((spectra[-1].abs() ** 2).mean()))
-        tracks = hearing.tracks(spectra[:-1].abs(), 0, grid.windows, stretch.start_frame)
-        scaled = spectra / max(powers[-1], 1e-12) ** 0.5
-        hearing.add_to(total, scaled[:-1], scaled[-1], tracks)
-    return Heard(max(float(np.mean(powers)), 1e-12), total.profiles())
 
 
 class KnowledgeLearned:
@@ -186,7 +194,7 @@ class KnowledgeLearned:
         self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
     ) -> NDArray[np.float32]:
         """Separate a stretch; see `protocol.Learned`."""
-        if self.heard is None or self.state.steps == 0 or not _is_shared(voices_of(notes)):
+        if self.heard is None or not self.heard.blend or not _is_shared(voices_of(notes)):
             return self.teacher.stems(source, notes, start_frame, stop_frame, progress)
         hearing = Hearing.of(source, notes, self.settings, self.heard)
         with torch.inference_mode():

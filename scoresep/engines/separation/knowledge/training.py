@@ -12,18 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from scoresep.engines.separation.grid import FrameGrid, read_spectra
 from scoresep.engines.separation.knowledge.hearing import Hearing
 from scoresep.engines.separation.knowledge.network import TileNetwork, shares_of
 from scoresep.engines.separation.knowledge.remix import Remixer, Scene
 from scoresep.engines.separation.knowledge.settings import KnowledgeSettings
 from scoresep.engines.separation.knowledge.voices import Tracks
-from scoresep.model.audio import ArraySource
 from scoresep.progress import Progress
 
+SCENE_WINDOWS = 300  # about
+SCENES_BYTES = 400 << 20
 WARM_STEPS = 10
 KEEP_EVERY_STEPS = 200
 MEAN_DECAY = 0.98  # of the running mean of the weights
@@ -99,14 +98,15 @@ class Trainer:
             self._refresh(scenes, state.steps, rng, device)
             scene = scenes[int(rng.integers(len(scenes)))]
             self._step(state, scene, self._rate(state.steps, steps), rng)
-            if state.steps % KEEP_EVERY_STEPS == 0:
+            if state.steps % KEEP_EVERY_STEPS == 0 and state.steps < steps:
                 keep()
                 # as it would go on if it had been stopped here
                 scenes, rng = [], np.random.default_rng([seed, state.steps])
 
     def _refresh(self, scenes: list[Prepared], step: int, rng: np.random.Generator, device: torch.device) -> None:
         """Fill up the scenes; now and then one gives way to a fresh one."""
-        if len(scenes) >= self._settings.scenes:
+        bytes_each = 8 * (self._hearing.notes.stem_count + 1) * self._hearing.shape.bins * SCENE_WINDOWS
+        if len(scenes) >= min(self._settings.scenes, max(1, SCENES_BYTES // bytes_each)):
             if step % self._settings.fresh_every_steps:
                 return
             scenes.pop(0)
@@ -118,12 +118,9 @@ class Trainer:
 
     def _prepared(self, scene: Scene, device: torch.device) -> Prepared:
         hearing, stretch = self._hearing, scene.stretch
-        grid = FrameGrid(hearing.grid.sample_rate, stretch.frames, hearing.grid.hop_frames)
-        samples: NDArray[np.float32] = np.concatenate([scene.stems, (scene.stems.sum(0) + scene.rest)[None]])
-        source = ArraySource(samples, grid.sample_rate)
-        spectra = read_spectra(source, grid, 0, grid.windows, device)[..., : hearing.shape.bins]
+        spectra = hearing.spectra(np.concatenate([scene.stems, (scene.stems.sum(0) + scene.rest)[None]]), device)
         stems, mixture = spectra[:-1], spectra[-1]
-        tracks = hearing.tracks(stems.abs(), 0, grid.windows, stretch.start_frame)
+        tracks = hearing.tracks(stems.abs(), 0, spectra.shape[1], stretch.start_frame)
         return Prepared(mixture, stems, hearing.level(mixture.abs() ** 2), tracks)
 
     def _step(self, state: State, scene: Prepared, rate: float, rng: np.random.Generator) -> None:
