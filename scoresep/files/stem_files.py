@@ -280,6 +280,18 @@ def read_manifest(folder: str | Path, name: str = MANIFEST_NAME) -> dict[str, An
     return dict(manifest)
 
 
+def is_of_this_version(manifest: Mapping[str, Any]) -> bool:
+    """Whether this very version of the program has made the stems of a manifest: others may hear otherwise."""
+    version: str = importlib.import_module("scoresep").__version__  # by name: the package is above this layer
+    return bool(manifest["scoresep"] == version)
+
+
+def content_key_in(manifest: Mapping[str, Any]) -> str | None:
+    """Return the content key of the recording of a manifest; None where it does not say."""
+    recording = manifest.get("recording")
+    return recording.get("content_key") if isinstance(recording, Mapping) else None
+
+
 def read_stem_set(folder: str | Path) -> StemSet:
     """Return the stems of a folder, each of which is there.
 

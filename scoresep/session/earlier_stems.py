@@ -23,7 +23,13 @@ from scoresep.engines.separation.joining import (
 from scoresep.engines.separation.stretches import Stretch
 from scoresep.errors import ScoreSepError
 from scoresep.files.learned_files import load_learned
-from scoresep.files.stem_files import StemSource, read_manifest, read_stem_set
+from scoresep.files.stem_files import (
+    StemSource,
+    content_key_in,
+    is_of_this_version,
+    read_manifest,
+    read_stem_set,
+)
 from scoresep.model.project import StemSet
 from scoresep.model.timebase import second_to_frame
 from scoresep.session.recipes import claims_of, recipe_in
@@ -65,7 +71,7 @@ class EarlierStems:
             return None
         recipe = recipe_in(manifest) or request.recipe
         was_asked = replace(request, notes=notes, recipe=recipe)
-        is_of_this = manifest["recording"].get("content_key") == recording.content_key
+        is_of_this = content_key_in(manifest) == recording.content_key and is_of_this_version(manifest)
         if not is_of_this or was_asked.input_key != stem_set.input_key or recipe.seed != request.recipe.seed:
             return None
         moved = changed_stretches(notes, request.notes, recording.sample_rate, recording.frames)
@@ -78,6 +84,17 @@ class EarlierStems:
         found = cls(stem_set, stretches, recording.frames)
         is_all_new = all(mine == ((0, recording.frames),) for mine in stretches)
         return None if is_all_new else found
+
+    def open(self) -> EarlierStems:
+        """Open all that is read later: the folder may be moved meanwhile, as by saving the project.
+
+        Raises
+        ------
+        AudioFileError
+        """
+        assert self._sources
+        _ = self.learned
+        return self
 
     @cached_property
     def learned(self) -> dict[str, NDArray[Any]]:

@@ -62,7 +62,7 @@ def separate_recording(request: SeparationRequest, progress: Progress) -> Separa
     check_recipe(request.recipe)
     wanted = tuple(range(request.notes.stem_count)) if request.wanted is None else request.wanted
     parts = tuple((request.stem_parts[i], request.stem_names[i]) for i in wanted)
-    writer = StemFolderWriter(Path(request.folder), request.recording, parts, request.input_key)
+    writer = StemFolderWriter(Path(request.folder), request.recording, parts, request.making_key)
     try:
         with open_source(request.recording) as source:
             report = StemMaking(request, wanted, source, writer).run(progress)

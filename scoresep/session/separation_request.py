@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 
@@ -71,6 +73,13 @@ class SeparationRequest:
         )
         digest.update(repr(values).encode())
         return digest.hexdigest()
+
+    @property
+    def making_key(self) -> str:
+        """Content key of that, and of how it is made: who has this one may go on with what another has half made."""
+        version = import_module("scoresep").__version__  # by name: the package is above this layer
+        how = (self.input_key, version, self.device, Path(self.earlier).name)
+        return hashlib.blake2b(repr(how).encode(), digest_size=16).hexdigest()
 
 
 def separation_request(

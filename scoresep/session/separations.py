@@ -81,9 +81,6 @@ class Separations:
             take(made_before)
             session.say("info", "These stems were made before, of just the same; they are here again.", _KEY)
             return
-        self._spared_key = request.input_key  # what a killed worker has finished of these is gone on from
-        store.sweep(self._spared_key)
-        self._must_sweep = True
         present = session.project.stem_set
         request = replace(
             request,
@@ -91,6 +88,9 @@ class Separations:
             earlier="" if present is None else present.folder,
             keeps_learned=True,
         )
+        self._spared_key = request.making_key  # what a killed worker has finished of these is gone on from
+        store.sweep(self._spared_key)
+        self._must_sweep = True
         session.start_job(_KEY, "Separate", separate_recording, (request,), got, Worker.TORCH)
 
     def poll(self) -> None:

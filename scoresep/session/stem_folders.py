@@ -7,7 +7,6 @@ that are being heard never change under the player.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import secrets
 import shutil
@@ -19,7 +18,7 @@ from scoresep.files.atomic import output_errors, remove_empty, remove_folder
 from scoresep.files.learned_files import LEARNED_NAME
 from scoresep.files.part_folders import PartFolder, remove_abandoned
 from scoresep.files.project_files import DATA_SUFFIX, PROJECT_SUFFIX
-from scoresep.files.stem_files import MANIFEST_NAME, read_manifest, read_stem_set
+from scoresep.files.stem_files import MANIFEST_NAME, content_key_in, is_of_this_version, read_manifest, read_stem_set
 from scoresep.model.project import StemSet
 from scoresep.progress import Progress
 
@@ -34,11 +33,10 @@ def new_stem_folder(home: Path, input_key: str) -> Path:
 
 def find_stems(home: Path, input_key: str) -> StemSet | None:
     """Find stems that this version of the program has made of the same input before; None where there are none."""
-    version = importlib.import_module("scoresep").__version__  # by name: the package is above this layer
     for folder in sorted(home.glob(f"{_PREFIX}{input_key[:12]}*")) if home.is_dir() else ():
         with contextlib.suppress(InputError):
             found = read_stem_set(folder)
-            if found.input_key == input_key and read_manifest(folder)["scoresep"] == version:
+            if found.input_key == input_key and is_of_this_version(read_manifest(folder)):
                 return found
     return None
 
@@ -48,7 +46,7 @@ def complete_sets(home: Path, content_key: str) -> tuple[StemSet, ...]:
     found: list[tuple[float, StemSet]] = []
     for folder in home.glob(f"{_PREFIX}*") if home.is_dir() else ():
         with contextlib.suppress(InputError, OSError):
-            if read_manifest(folder)["recording"].get("content_key") == content_key:
+            if content_key_in(read_manifest(folder)) == content_key:
                 found.append(((folder / MANIFEST_NAME).stat().st_mtime, read_stem_set(folder)))
     return tuple(stem_set for _, stem_set in sorted(found, key=lambda each: each[0], reverse=True))
 

@@ -75,7 +75,8 @@ class StemMaking:
         self._request, self._wanted, self._source, self._writer = request, list(wanted), source, writer
         self._fade_frames = max(1, second_to_frame(FADE_S, source.sample_rate))
         self._known = load_learned(writer.path)
-        self._earlier = None if self._known else EarlierStems.of(request)
+        earlier = EarlierStems.of(request)
+        self._earlier = None if earlier is None else earlier.open()
         self._levels = Levels(source, len(wanted) + 1)
         self._claims = claims_of(request.recipe, request.stem_parts)
 
@@ -215,7 +216,7 @@ class StemMaking:
         Where they are not wanted (shape (stems, frames)) they may be anything.
         """
         notes, count = self._request.notes, self._request.notes.stem_count
-        weights = weights_of(self._claims, count, start, stop, self._fade_frames)
+        weights = weights_of(self._claims, count, self._source.frames, start, stop, self._fade_frames)
         if is_wanted is not None:
             weights = {maker: weight for maker, w in weights.items() if (weight := w * is_wanted).any()}
         result = np.zeros((count, self._source.channels, stop - start), np.float32)

@@ -97,7 +97,7 @@ def test_what_a_dead_process_has_finished_is_not_made_again(
     computed.clear()
 
     request = replace(request_of_all, folder=str(tmp_path / "again"))
-    writer = StemFolderWriter(request.folder, request.recording, [(0, "High"), (1, "Low")], request.input_key)
+    writer = StemFolderWriter(request.folder, request.recording, [(0, "High"), (1, "Low")], request.making_key)
     with open_source(request.recording) as source, pytest.raises(Cancelled):
         StemMaking(request, (0, 1), source, writer).run(Progress(is_cancelled=lambda: len(writer.finished) == 2))
     die(writer)
@@ -112,14 +112,60 @@ def test_what_a_dead_process_has_finished_is_not_made_again(
 
 def test_what_was_begun_with_other_notes_is_of_no_use(request_of_all: SeparationRequest, tmp_path: Path) -> None:
     other = replace(request_of_all, notes=moved(request_of_all.notes, 0, 100))
-    writer = StemFolderWriter(tmp_path / "a", other.recording, [(0, "High"), (1, "Low")], other.input_key)
+    writer = StemFolderWriter(tmp_path / "a", other.recording, [(0, "High"), (1, "Low")], other.making_key)
     die(writer)
     writer = StemFolderWriter(
-        tmp_path / "a", request_of_all.recording, [(0, "High"), (1, "Low")], request_of_all.input_key
+        tmp_path / "a", request_of_all.recording, [(0, "High"), (1, "Low")], request_of_all.making_key
     )
     assert not writer.is_taken_over
     writer.abort()
     assert not list(tmp_path.iterdir()), "nor does it stay"
+
+
+def test_nobody_goes_on_with_what_was_made_otherwise(
+    request_of_all: SeparationRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = request_of_all.making_key
+    assert replace(request_of_all, device="cuda").making_key != key
+    assert replace(request_of_all, earlier="stems-before").making_key != key
+    assert replace(request_of_all, folder="elsewhere", keeps_learned=False).making_key == key
+    monkeypatch.setattr("scoresep.__version__", "99.0")
+    assert request_of_all.making_key != key
+
+
+def test_stems_of_another_version_of_the_program_are_not_mended(
+    request_of_all: SeparationRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(request_of_all, tmp_path / "before")
+    corrected = replace(request_of_all, notes=moved(request_of_all.notes, 3, -1600), earlier=str(tmp_path / "before"))
+    assert EarlierStems.of(corrected) is not None
+    monkeypatch.setattr("scoresep.__version__", "99.0")
+    assert EarlierStems.of(corrected) is None
+
+
+def test_earlier_stems_may_be_moved_while_they_are_mended(request_of_all: SeparationRequest, tmp_path: Path) -> None:
+    before = made(request_of_all, tmp_path / "before")
+    notes = request_of_all.notes
+    corrected = replace(request_of_all, notes=moved(notes, len(notes) // 2, -1600), earlier=str(tmp_path / "before"))
+    moves: list[Path] = []
+
+    def move_at_once(state: ProgressState) -> None:
+        if not moves:
+            moves.append((tmp_path / "before").rename(tmp_path / "beside the project"))
+
+    separate_recording(replace(corrected, folder=str(tmp_path / "after")), Progress(move_at_once))
+    assert moves
+    after = read(tmp_path / "after")
+    np.testing.assert_array_equal(after[..., :RATE], before[..., :RATE])
+    assert any(name.startswith("nmf/preview/") for name in load_learned(tmp_path / "after"))
+
+
+def test_a_rule_that_others_cover_is_not_asked(request_of_all: SeparationRequest, tmp_path: Path) -> None:
+    plain = made(request_of_all, tmp_path / "plain")
+    start, stop = 8 * RATE, 14 * RATE
+    rules = RecipeRule("nmf", "balanced", 0, start, stop), RecipeRule("nmf", "preview", None, start, stop)
+    covered = made(replace(request_of_all, recipe=replace(QUICK, rules=rules)), tmp_path / "covered")
+    np.testing.assert_allclose(covered, plain, atol=1e-6)
 
 
 def test_a_corrected_note_makes_only_its_surroundings_again(

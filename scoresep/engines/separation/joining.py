@@ -68,15 +68,20 @@ def gate(
 
 
 def weights_of(
-    claims: Sequence[Claim], stem_count: int, start_frame: int, stop_frame: int, fade_frames: int
+    claims: Sequence[Claim], stem_count: int, frames: int, start_frame: int, stop_frame: int, fade_frames: int
 ) -> dict[Maker, NDArray[np.float32]]:
     """Return how much every maker counts for in the frames [start_frame, stop_frame); they add up to 1.
+
+    Ramps lie only where makers change: a claim that later ones cover has none.
 
     Parameters
     ----------
     claims : sequence of Claim
         The first one claims everything.
-    stem_count, start_frame, stop_frame, fade_frames : int
+    stem_count : int
+    frames : int
+        Of the recording.
+    start_frame, stop_frame, fade_frames : int
 
     Returns
     -------
@@ -84,13 +89,15 @@ def weights_of(
         Without the makers that count for nothing.
     """
     weights: dict[Maker, NDArray[np.float32]] = {}
-    for claim in claims:
-        own = gate([(claim.start_frame, claim.stop_frame)], start_frame, stop_frame, fade_frames)
-        stems = slice(None) if claim.stem is None else slice(claim.stem, claim.stem + 1)
-        for weight in weights.values():
-            weight[stems] *= 1.0 - own
-        mine = weights.setdefault(claim.maker, np.zeros((stem_count, stop_frame - start_frame), np.float32))
-        mine[stems] += own
+    for stem in range(stem_count):
+        for low, high, maker in makers_over_time(claims, stem, frames):
+            if low - fade_frames >= stop_frame or high + fade_frames <= start_frame:
+                continue
+            rise = gate([(low if low > 0 else None, None)], start_frame, stop_frame, fade_frames)
+            for weight in weights.values():
+                weight[stem] *= 1.0 - rise
+            mine = weights.setdefault(maker, np.zeros((stem_count, stop_frame - start_frame), np.float32))
+            mine[stem] += rise
     return {maker: weight for maker, weight in weights.items() if weight.any()}
 
 

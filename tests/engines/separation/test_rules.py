@@ -63,6 +63,29 @@ def test_a_rule_that_goes_leaves_a_trace_only_where_it_held() -> None:
     old, new = claims(NAMES[0], [rule]), claims(NAMES[0], [])
     assert otherwise_made(old, new, 0, FRAMES, FADE) == [(17, 33)]
     assert otherwise_made(old, new, 1, FRAMES, FADE) == []
-    a, b = (weights_of(each, STEMS, 0, FRAMES, FADE)[NAMES[0]] for each in (old, new))
+    a, b = (weights_of(each, STEMS, FRAMES, 0, FRAMES, FADE)[NAMES[0]] for each in (old, new))
     np.testing.assert_array_equal(a[:, :17], b[:, :17])
     np.testing.assert_array_equal(a[:, 33:], b[:, 33:])
+
+
+@given(rules=rules, start=st.integers(0, FRAMES - 1), length=st.integers(1, FRAMES))
+def test_nobody_counts_out_of_reach_of_what_is_made_by_them(rules: list[Claim], start: int, length: int) -> None:
+    every, stop = claims(NAMES[0], rules), min(start + length, FRAMES)
+    weights = weights_of(every, STEMS, FRAMES, start, stop, FADE)
+    np.testing.assert_allclose(sum(weights.values()), 1.0, atol=1e-6)
+    for stem in range(STEMS):
+        for maker, weight in weights.items():
+            own = np.array([maker_at(every, stem, frame) == maker for frame in range(FRAMES)])
+            near = np.convolve(own, np.ones(2 * FADE + 1), "same")[start:stop] > 0
+            assert not np.any((weight[stem] > 0) & ~near)
+
+
+def test_a_rule_that_another_one_covers_counts_for_nothing() -> None:
+    covered = claims(NAMES[0], [Claim(NAMES[1], 0, 20, 30), Claim(NAMES[2], None, 20, 30)])
+    assert set(weights_of(covered, STEMS, FRAMES, 0, FRAMES, FADE)) == {NAMES[0], NAMES[2]}
+
+
+def test_a_rule_up_to_an_end_of_the_recording_has_no_ramp_there() -> None:
+    assert set(weights_of(claims(NAMES[0], [Claim(NAMES[1], None, 0, FRAMES)]), STEMS, FRAMES, 0, FRAMES, FADE)) == {
+        NAMES[1]
+    }
