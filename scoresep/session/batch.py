@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from scoresep.errors import Cancelled, ScoreSepError
-from scoresep.files.atomic import write_whole
+from scoresep.errors import Cancelled, OutputError, ScoreSepError
+from scoresep.files.atomic import output_errors, write_whole
 from scoresep.files.batch_lists import Piece
+from scoresep.files.cache import content_key
 from scoresep.files.csv_tables import write_table
 from scoresep.files.project_files import PROJECT_SUFFIX
 from scoresep.files.stem_files import read_stem_set
@@ -26,7 +29,9 @@ from scoresep.session.played_path import choices_named
 
 REPORT_NAME = "batch.csv"
 REPORT_COLUMNS = ("name", "state", "audio", "score", "notes", "confidence", "seconds", "remark")
+NOTES_NAME, SEGMENTS_NAME, STEMS_NAME = "notes.csv", "segments.csv", "stems"
 _DONE_NAME = ".scoresep-done.json"  # in the folder of a piece: of what it was made, so that it is not made again
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,10 @@ def run_batch(pieces: tuple[Piece, ...], options: BatchOptions, progress: Progre
         except MemoryError:
             text = "The memory was not enough; close other programs and try again."
             report = PieceReport(piece, "failed", seconds=time.monotonic() - start_s, remarks=(text,))
+        except Exception as error:  # one failure stops nothing, and be it one of the program
+            _log.critical("unexpected in %s", piece.name, exc_info=error)
+            text = f"Something went wrong that should not have ({type(error).__name__}: {error}); please report it."
+            report = PieceReport(piece, "failed", seconds=time.monotonic() - start_s, remarks=(text,))
         reports.append(report)
         write_table(options.folder / REPORT_NAME, REPORT_COLUMNS, [_row(r) for r in reports])
         yield report
@@ -105,20 +114,41 @@ def run_batch(pieces: tuple[Piece, ...], options: BatchOptions, progress: Progre
 
 def _do(piece: Piece, options: BatchOptions, progress: Progress, start_s: float) -> PieceReport:
     home = options.folder / piece.name
+    project_file = home / f"{piece.name}{PROJECT_SUFFIX}"
+    if project_file.is_file() and _facts(home).get("project") != content_key(project_file):
+        raise OutputError(
+            f"'{project_file}' was changed by somebody since it was made, and would be replaced; move it away, or "
+            "choose another folder."
+        )
     project, remarks = pipeline.open_files(piece.audio, piece.score, progress.part(0.0, 0.1))
     choices = None if project.score is None else choices_named(options.repeats, project.score)
     if choices is not None:
         project = apply_change(project, edits.choose_path(project, choices))
     project = pipeline.segment(pipeline.align(project, progress.part(0.1, 0.3)), progress.part(0.3, 0.35))
-    home.mkdir(parents=True, exist_ok=True)
-    scripting.write_notes(project, home / "notes.csv")
-    scripting.write_segments(project, home / "segments.csv")
-    project = separating.separate(project, home / "stems", options.recipe, options.device, progress.part(0.35, 1.0))
-    scripting.save(project, home / f"{piece.name}{PROJECT_SUFFIX}")
+    with output_errors(home):
+        home.mkdir(parents=True, exist_ok=True)
+        if (home / _DONE_NAME).exists():  # from here on the folder holds something of both runs
+            _note_done(home, {**_facts(home), "key": ""})
+    scripting.write_notes(project, home / NOTES_NAME)
+    scripting.write_segments(project, home / SEGMENTS_NAME)
+    project = separating.separate(project, home / STEMS_NAME, options.recipe, options.device, progress.part(0.35, 1.0))
+    scripting.save(project, project_file)
     report = _report(piece, project, remarks, time.monotonic() - start_s)
     facts = {"key": _key(piece, options), "notes": report.notes, "confidence": report.confidence}
-    write_whole(home / _DONE_NAME, json.dumps(facts).encode())
+    _note_done(home, {**facts, "project": content_key(project_file)})
     return report
+
+
+def _note_done(home: Path, facts: dict[str, Any]) -> None:
+    write_whole(home / _DONE_NAME, json.dumps(facts).encode())
+
+
+def _facts(home: Path) -> dict[str, Any]:
+    """Return what was noted of the last run in the folder of a piece; nothing where there was none."""
+    with contextlib.suppress(OSError, ValueError):
+        facts = json.loads((home / _DONE_NAME).read_bytes())
+        return facts if isinstance(facts, dict) else {}
+    return {}
 
 
 def _report(piece: Piece, project: Project, remarks: tuple[str, ...], seconds: float) -> PieceReport:
@@ -132,9 +162,11 @@ def _done_before(piece: Piece, options: BatchOptions) -> PieceReport | None:
     """Return the report of a piece that an earlier run has done of the same files in the same way."""
     home = options.folder / piece.name
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, ScoreSepError):
-        facts = json.loads((home / _DONE_NAME).read_bytes())
+        facts = _facts(home)
         if facts["key"] == _key(piece, options):
-            read_stem_set(home / "stems")  # it is all there
+            read_stem_set(home / STEMS_NAME)
+            for name in (NOTES_NAME, SEGMENTS_NAME, f"{piece.name}{PROJECT_SUFFIX}"):
+                (home / name).stat()  # it is all there
             return PieceReport(piece, "done before", int(facts["notes"]), float(facts["confidence"]))
     return None
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command_line import end_of
 from duet import make_duet
 
-from scoresep.errors import InputError
+from scoresep.errors import Cancelled, InputError
 from scoresep.files.batch_lists import read_batch
+from scoresep.files.stem_files import read_manifest
+from scoresep.model.project import Mixer, Recipe
+from scoresep.progress import Progress
+from scoresep.session import batch, scripting, separating
+from scoresep.session.batch import BatchOptions, run_batch
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +77,51 @@ def test_what_holds_nothing_to_do_is_said(tmp_path: Path) -> None:
         read_batch(tmp_path)
     with pytest.raises(InputError, match="cannot be read"):
         read_batch(tmp_path / "nothing.csv")
+
+
+def test_a_piece_that_was_interrupted_while_it_was_done_otherwise_is_done_again(
+    pieces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pieces / "duet.csv").write_text("audio,score\nduet.wav,duet.musicxml\n")
+    found = read_batch(pieces / "duet.csv").pieces
+    usual, other = (BatchOptions(tmp_path, Recipe("nmf", "preview", seed), "cpu") for seed in (0, 1))
+    assert [r.state for r in run_batch(found, usual, Progress())] == ["done"]
+    with monkeypatch.context() as patched:
+
+        def interrupt(*_: object) -> None:
+            raise Cancelled
+
+        patched.setattr(scripting, "save", interrupt)
+        with pytest.raises(Cancelled):
+            list(run_batch(found, other, Progress()))
+    assert read_manifest(tmp_path / "duet" / "stems")["recipe"]["seed"] == 1
+    assert [r.state for r in run_batch(found, usual, Progress())] == ["done"]
+    assert read_manifest(tmp_path / "duet" / "stems")["recipe"]["seed"] == 0
+
+    mine = tmp_path / "duet" / "duet.scoresep"
+    made = mine.read_bytes()
+    project = scripting.open(mine)
+    scripting.save(replace(project, mixer=Mixer(master_gain_db=-3.0)), mine)
+    changed = mine.read_bytes()
+    (report,) = run_batch(found, other, Progress())
+    assert report.state == "failed" and "was changed by somebody" in report.remarks[0]
+    assert mine.read_bytes() == changed and read_manifest(tmp_path / "duet" / "stems")["recipe"]["seed"] == 0
+    mine.write_bytes(made)
+    (tmp_path / "duet" / "notes.csv").unlink()
+    assert [r.state for r in run_batch(found, usual, Progress())] == ["done"], "what was lost is made again"
+
+
+def test_no_failure_of_one_piece_stops_the_others(
+    pieces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pieces / "two.csv"
+    table.write_text("name,audio,score\nA,duet.wav,duet.musicxml\nB,duet.wav,duet.musicxml\n")
+
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    (tmp_path / "A").write_text("a file where the folder of a piece should stand")
+    monkeypatch.setattr(separating, "separate", stumble)
+    reports = list(batch.run_batch(read_batch(table).pieces, BatchOptions(tmp_path), Progress()))
+    assert [r.state for r in reports] == ["failed", "failed"]
+    assert "stands in its way" in reports[0].remarks[0] and "oops" in reports[1].remarks[0]
