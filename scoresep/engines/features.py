@@ -5,6 +5,7 @@ Everything here takes arrays and sample sources and returns arrays; what the spe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +13,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
+from scoresep.engines.side_by_side import product, side_by_side
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 
@@ -95,10 +97,15 @@ def pitch_spectra(
     unit = factor * 2**most_halvings
     margin = unit * max((len(bank.window) + 64) >> (most_halvings - bank.halvings) for bank in banks)
     spectra = tuple(np.zeros((scale.frames_in(source), scale.bins), np.float32) for scale in scales)
-    for first_s in np.arange(0.0, source.frames / source.sample_rate + BLOCK_S, BLOCK_S):
-        progress.update(min(first_s * source.sample_rate / max(source.frames, 1), 1.0))
-        start = round(first_s * source.sample_rate / unit) * unit - margin
-        samples = _padded(source, start, round((first_s + BLOCK_S) * source.sample_rate) + margin)
+
+    def stretches() -> Iterator[tuple[float, int, NDArray[np.float32]]]:
+        for first_s in np.arange(0.0, source.frames / source.sample_rate + BLOCK_S, BLOCK_S).tolist():
+            progress.update(min(first_s * source.sample_rate / max(source.frames, 1), 1.0))
+            start = round(first_s * source.sample_rate / unit) * unit - margin
+            yield first_s, start, _padded(source, start, round((first_s + BLOCK_S) * source.sample_rate) + margin)
+
+    def hear(stretch: tuple[float, int, NDArray[np.float32]]) -> None:
+        first_s, start, samples = stretch
         reduced = _reduced(samples, factor)
         for halvings in range(most_halvings + 1):
             reduced = _reduced(reduced, 2) if halvings else reduced
@@ -108,6 +115,9 @@ def pitch_spectra(
                 alike = [bank for bank in here if len(bank.window) == length]
                 rows = [_rows_between(scales[bank.scale], spectra[bank.scale], first_s) for bank in alike]
                 block.write(alike, rows, spectra)
+
+    for _ in side_by_side(hear, stretches()):
+        pass
     return spectra
 
 
@@ -151,7 +161,7 @@ class _Block:
             np.einsum("cfb,cfb->fb", size, size, out=power[at : at + step])
         for bank, row, mine in zip(banks, rows, centres, strict=True):
             seen = power if len(mine) == len(every) else power[np.searchsorted(every, mine)]
-            spectra[bank.scale][row, bank.bins] = seen[:, : len(bank.weights)] @ bank.weights
+            spectra[bank.scale][row, bank.bins] = product(seen[:, : len(bank.weights)], bank.weights)
 
 
 def _rows_between(scale: PitchScale, spectrum: NDArray[np.float32], first_s: float) -> slice:
@@ -212,10 +222,10 @@ def _reduced(samples: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     rows = -(-frames // row) + 1
     padded = np.zeros((channels, rows * row), np.float32)
     padded[:, reach : reach + frames] = samples[:, : rows * row - reach]
-    blocks = padded.reshape(channels, rows, row)
-    out = blocks[:, :-1] @ first
-    out += blocks[:, 1:, : len(second)] @ second
-    return out.reshape(channels, -1)[:, : -(-frames // factor)]
+    out = np.empty((channels, (rows - 1) * first.shape[1]), np.float32)
+    for channel, lower in zip(padded.reshape(channels, rows, row), out, strict=True):
+        lower[:] = (product(channel[:-1], first) + product(channel[1:, : len(second)], second)).ravel()
+    return out[:, : -(-frames // factor)]
 
 
 @lru_cache(maxsize=8)

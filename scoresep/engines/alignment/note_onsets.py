@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from scoresep.engines.alignment.note_patches import FRAMES, HALF_WIDTH, HeardLevels, PlacedNotes, patches
 from scoresep.engines.alignment.onset_network import onset_network
 from scoresep.engines.features import ONSET_SCALE
+from scoresep.engines.side_by_side import side_by_side
 from scoresep.progress import Progress
 
 BLOCK_NOTES = 256
@@ -50,11 +51,14 @@ def judge(heard: HeardLevels, notes: PlacedNotes, progress: Progress) -> NoteJud
     absence = np.empty(count, np.float32)
     order = np.argsort(notes.onset_s, kind="stable")
     network = onset_network()
-    for first in range(0, count, BLOCK_NOTES):
-        progress.update(first / count)
-        which = order[first : first + BLOCK_NOTES]
-        judged = np.exp(network.log_probability(patches(heard, notes, which)))
-        probability[which], absence[which] = judged[:, :FRAMES], judged[:, FRAMES]
+    blocks = [order[first : first + BLOCK_NOTES] for first in range(0, count, BLOCK_NOTES)]
+
+    def judged(which: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.exp(network.log_probability(patches(heard, notes, which)))
+
+    for k, (which, found) in enumerate(zip(blocks, side_by_side(judged, blocks), strict=True)):
+        probability[which], absence[which] = found[:, :FRAMES], found[:, FRAMES]
+        progress.update((k + 1) / len(blocks))
     middle_s = np.rint(notes.onset_s / STEP_S) * STEP_S
     return NoteJudgements(middle_s, probability, absence)
 

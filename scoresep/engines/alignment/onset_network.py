@@ -19,6 +19,7 @@ WEIGHTS_FILE = "alignment/onset_network.npz"
 DILATIONS = (1, 2, 4, 8)
 TAPS = 5
 MARGIN = (TAPS // 2) * max(DILATIONS)
+STRIDE = FRAMES + MARGIN
 BLOCK_NOTES = 32  # what a processor keeps at hand
 
 
@@ -61,22 +62,24 @@ class OnsetNetwork:
         return np.asarray(score - np.log(np.exp(score).sum(axis=1, keepdims=True)), np.float32)
 
     def _scores(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        notes, stride = len(patches), FRAMES + MARGIN
-        # All patches stand one after the other with silence between, so that a convolution is a few large products.
-        hidden = np.zeros((MARGIN + notes * stride, patches.shape[2]), np.float32)
-        inner = hidden[MARGIN:].reshape(notes, stride, -1)[:, :FRAMES]
+        notes = len(patches)
+        # All patches stand one after the other with silence between; every product is one of a patch, and so small that
+        # BLAS starts no threads for it.
+        hidden = np.zeros((2 * MARGIN + notes * STRIDE, patches.shape[2]), np.float32)
+        inner = _one_by_one(hidden)[:, :FRAMES]
         np.subtract(patches, self.mean, out=inner)
         inner *= self.scale
         for depth, (kernel, bias, dilation) in enumerate(zip(self.kernels, self.biases, DILATIONS, strict=True)):
-            out = _convolved(hidden, kernel, dilation)
-            out += bias
-            np.maximum(out, 0, out=out)
-            out[:MARGIN] = 0
-            out[MARGIN:].reshape(notes, stride, -1)[:, FRAMES:] = 0
+            out = np.zeros((len(hidden), len(bias)), np.float32)
+            inner = _one_by_one(out)
+            _add_convolved(hidden, kernel, dilation, inner)
+            inner += bias
+            np.maximum(inner, 0, out=inner)
+            inner[:, FRAMES:] = 0
             if depth:
                 out += hidden
             hidden = out
-        last = np.ascontiguousarray(hidden[MARGIN:].reshape(notes, stride, -1)[:, :FRAMES])
+        last = np.ascontiguousarray(_one_by_one(hidden)[:, :FRAMES])
         gated = np.maximum(last @ self.heads["o1"] + self.heads["o1b"], 0)
         frame_score = (gated @ self.heads["o2"] + self.heads["o2b"])[..., 0]
         attention = np.exp(frame_score - frame_score.max(axis=1, keepdims=True))
@@ -86,16 +89,19 @@ class OnsetNetwork:
         return np.concatenate([frame_score, none_score], axis=1)
 
 
-def _convolved(hidden: NDArray[np.float32], kernel: NDArray[np.float32], dilation: int) -> NDArray[np.float32]:
-    """Convolve (frames, channels) along time; 0 near the ends, which lie in the silence around the patches."""
-    reach = (TAPS // 2) * dilation
-    inner = len(hidden) - 2 * reach
-    out = np.zeros((len(hidden), kernel.shape[2]), np.float32)
-    product = np.empty((inner, kernel.shape[2]), np.float32)
+def _one_by_one(hidden: NDArray[np.float32], shift: int = 0) -> NDArray[np.float32]:
+    """Return a view of all patches, and the silence after each, or of what lies `shift` frames after that."""
+    return hidden[MARGIN + shift : len(hidden) - MARGIN + shift].reshape(-1, STRIDE, hidden.shape[1])
+
+
+def _add_convolved(
+    hidden: NDArray[np.float32], kernel: NDArray[np.float32], dilation: int, out: NDArray[np.float32]
+) -> None:
+    """Convolve along time."""
+    one = np.empty_like(out)
     for tap in range(TAPS):
-        np.matmul(hidden[tap * dilation : tap * dilation + inner], kernel[tap], out=product)
-        out[reach : reach + inner] += product
-    return out
+        np.matmul(_one_by_one(hidden, (tap - TAPS // 2) * dilation), kernel[tap], out=one)
+        out += one
 
 
 @cache
