@@ -14,6 +14,7 @@ from torch import Tensor
 from scoresep.engines.separation.grid import FrameGrid, OverlapAdd, read_spectra
 from scoresep.engines.separation.knowledge.hearing import Hearing
 from scoresep.engines.separation.knowledge.network import TileNetwork, reach_windows, shares_of
+from scoresep.engines.separation.knowledge.voices import MOST_VOICES
 from scoresep.engines.separation.protocol import Learned
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
@@ -87,10 +88,10 @@ class Divider:
 
 
 def _without_chords(shares: Tensor, inside: Tensor, on: Tensor, stem: Tensor) -> tuple[Tensor, Tensor]:
-    """Leave parts out while they play chords: measured, the network divides these worse than its teacher."""
+    """Leave parts out while they play chords of many notes: the network divides these worse than its teacher."""
     stems = torch.arange(len(shares), device=shares.device)
     voices = (stems[:, None] == stem).float() @ on.float()
-    inside = inside & (voices < 2.0)[..., None]
+    inside = inside & (voices <= MOST_VOICES)[..., None]
     shares = shares * inside
     return shares / (shares.sum(0) + TINY), inside
 

@@ -31,7 +31,7 @@ from scoresep.engines.separation.knowledge.profiles import SEMITONES
 from scoresep.engines.separation.knowledge.remix import Remixer
 from scoresep.engines.separation.knowledge.settings import KnowledgeSettings, settings_for
 from scoresep.engines.separation.knowledge.training import State, Trainer
-from scoresep.engines.separation.knowledge.voices import Voices, tracks_of, voices_of
+from scoresep.engines.separation.knowledge.voices import MOST_VOICES, Voices, tracks_of, voices_of
 from scoresep.engines.separation.knowledge.weighing import fitting_blend
 from scoresep.engines.separation.protocol import Arrays, Learned, SeparationOptions, SeparationReport, Separator
 from scoresep.engines.separation.workplace import Workplace
@@ -148,12 +148,12 @@ def _pool_s(source: SampleSource, notes: SoundingNotes, settings: KnowledgeSetti
 
 
 def _divides(stretch: Stretch, notes: SoundingNotes, source: SampleSource, settings: KnowledgeSettings) -> bool:
-    """Say whether two parts play single notes at a time anywhere in a stretch: only these does the network divide."""
+    """Say whether two parts play few notes at a time anywhere in a stretch: only these does the network divide."""
     grid = make_grid(stretch.frames, source.sample_rate, settings.window_s)
     voices = voices_of(notes)
     on = tracks_of(voices, notes, grid, 0, grid.windows, stretch.start_frame).f0_hz.numpy() > 0
     count = (np.arange(notes.stem_count)[:, None] == voices.stem).astype(np.int64) @ on.astype(np.int64)
-    return bool(((count == 1).sum(0) > 1).any())
+    return bool((((count > 0) & (count <= MOST_VOICES)).sum(0) > 1).any())
 
 
 def _is_shared(voices: Voices) -> bool:

@@ -55,11 +55,11 @@ class KnowledgeSettings:
     pool_s: float = 300.0
     crop_rows: int = 384
     learning_rate: float = 3e-3
-    steps_per_s: float = 8.0
-    least_steps: int = 250
-    most_steps: int = 1500
-    trust: float = 0.65
-    most_blend: float = 0.5
+    steps_per_s: float = 6.0
+    least_steps: int = 150
+    most_steps: int = 1000
+    trust: float = 0.6
+    most_blend: float = 0.35
     claim: float = 0.0
 
     def steps_for(self, duration_s: float) -> int:
@@ -81,5 +81,5 @@ def settings_for(budget: str) -> KnowledgeSettings:
     if budget == "preview":
         return replace(settings, steps_per_s=2.0, least_steps=60, most_steps=300, pool_s=120.0)
     if budget == "best":
-        return replace(settings, steps_per_s=60.0, least_steps=1200, most_steps=6000, pool_s=900.0, scenes=16)
+        return replace(settings, steps_per_s=20.0, least_steps=500, most_steps=3000, pool_s=900.0, scenes=16)
     return settings

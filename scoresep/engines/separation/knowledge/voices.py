@@ -19,6 +19,7 @@ from scoresep.model.alignment import SoundingNotes
 
 EARLY_S = 0.08  # a note may sound so long before its onset
 RING_S = 0.35  # and so long after its end
+MOST_VOICES = 2  # of a part that plays more at a time, the teacher knows more than the network
 OVERLAP_SHARE = 0.5  # notes of one melody that overlap by less of the shorter one are played one after the other
 REFINED_PARTIALS = 10
 RANGE_CENTS, STEP_CENTS = 70, 10
