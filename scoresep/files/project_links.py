@@ -20,7 +20,7 @@ from scoresep.files.audio_files import open_recording
 from scoresep.files.cache import content_key
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import Recording
-from scoresep.model.project import Project
+from scoresep.model.project import Project, RecipeRule
 from scoresep.model.segments import Activity, Heard
 from scoresep.model.timebase import format_time
 from scoresep.model.timemap import rising_time_map
@@ -166,7 +166,13 @@ def _in_other_rate(project: Project, old: Recording, new: Recording) -> Project:
         pending_alignment=_scaled_alignment(project.pending_alignment, ratio),
         hand_points=tuple(replace(p, frame=round(p.frame * ratio)) for p in project.hand_points),
         activities=None if activities is None else tuple(_scaled_activity(a, ratio) for a in activities),
+        recipe=replace(project.recipe, rules=tuple(_scaled_rule(rule, ratio) for rule in project.recipe.rules)),
     )
+
+
+def _scaled_rule(rule: RecipeRule, ratio: float) -> RecipeRule:
+    start, end = (None if frame is None else round(frame * ratio) for frame in (rule.start_frame, rule.end_frame))
+    return replace(rule, start_frame=start, end_frame=end)
 
 
 def _scaled_alignment(alignment: T, ratio: float) -> T:

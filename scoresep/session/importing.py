@@ -243,7 +243,8 @@ def _aligned_at(
     onset = time_map.quarters_to_frames(notes.onset_quarter)
     offset = np.maximum(time_map.quarters_to_frames(notes.onset_quarter + notes.duration_quarter), onset)
     is_present = (onset >= 0) & (onset < recording.frames)
-    return Alignment(time_map, NoteTimes(onset, offset, is_present.astype(np.float32), is_present))
+    times = NoteTimes(onset, offset, is_present.astype(np.float32), is_present)
+    return Alignment(time_map, times, *pipeline.sounding_pitch_of(project, times))
 
 
 def _warped(

@@ -20,7 +20,7 @@ from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import Recording
 from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.project import Project, ScoreFile, apply_change
-from scoresep.model.score import PathNotes, Score, UnfoldedScore
+from scoresep.model.score import Score, UnfoldedScore
 from scoresep.model.segments import Activity, Segment, segments_of
 from scoresep.model.timemap import SyncPoint
 from scoresep.progress import Progress
@@ -257,18 +257,18 @@ def with_note_times(project: Project, times: NoteTimes) -> Project:
         raise astray from error
     if len(time_map.quarter) <= len(np.unique(notes.onset_quarter[here])) / 2:
         raise astray
-    return with_alignment(project, Alignment(time_map, times, *_sounding_pitch(project, notes, times)))
+    return with_alignment(project, Alignment(time_map, times, *sounding_pitch_of(project, times)))
 
 
-def _sounding_pitch(project: Project, notes: PathNotes, times: NoteTimes) -> tuple[float, int]:
-    """Return tuning and key of the recording, which a table of notes does not tell; as written where it is missing."""
+def sounding_pitch_of(project: Project, times: NoteTimes) -> tuple[float, int]:
+    """Return tuning and key of the recording, which given times do not tell; as written where it is missing."""
     from scoresep.engines.alignment.known_times import sounding_pitch
 
-    if project.recording is None:
+    if project.recording is None or project.unfolded is None:
         return 0.0, 0
     try:
         with open_source(project.recording) as source:
-            return sounding_pitch(source, notes, times)
+            return sounding_pitch(source, project.unfolded.notes, times)
     except ScoreSepError:
         return 0.0, 0
 

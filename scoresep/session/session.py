@@ -34,7 +34,7 @@ __all__ = ["DOUBTFUL_CONFIDENCE", "Changed", "Message", "Session"]
 
 ALIGNED_FIELDS = ("recording", "score", "path", "alignment", "hand_points")
 ALIGNMENT_INPUTS = frozenset({"recording", "score", "path", "hand_points"})
-IN_RECORDING = ("recording", "alignment", "pending_alignment", "hand_points", "activities")
+IN_RECORDING = ("recording", "alignment", "pending_alignment", "hand_points", "activities", "recipe")
 
 
 class Session(SessionState):

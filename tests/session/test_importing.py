@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from separation_audio import notes_of, played
 from session_desk import Desk, settle, texts
 from small_scores import even_alignment, scale_score
 
 from scoresep.errors import InputError, UsageError
+from scoresep.files.audio_files import open_recording
 from scoresep.files.export_alignment import export_alignment
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import Recording
@@ -238,3 +241,21 @@ def test_even_alignment_is_understood_without_any_present_one(tmp_path: Path) ->
     found = import_alignment(project, path).alignment
     assert np.array_equal(found.note_times.onset_frame, even.note_times.onset_frame)
     assert np.array_equal(found.note_times.offset_frame, even.note_times.offset_frame)
+
+
+def test_labels_leave_the_key_to_be_heard(tmp_path: Path) -> None:
+    score, rate = scale_score(4), 16000
+    project = apply_change(Project(), edits.set_score(Project(), ScoreFile("a.xml", "01"), score))
+    assert project.unfolded is not None
+    notes, end_quarter = project.unfolded.notes, project.unfolded.end_quarter
+    quarters = zip(notes.pitch_midi.tolist(), notes.onset_quarter.tolist(), strict=True)
+    sounding = notes_of([(0, pitch + 2, 0.2 + 0.3 * at, 0.48 + 0.3 * at) for pitch, at in quarters], 1)
+    samples = played(sounding, int((0.7 + 0.3 * end_quarter) * rate), [[1.0, 0.6, 0.4, 0.2]])
+    soundfile.write(tmp_path / "higher.wav", samples.T, rate, subtype="FLOAT")
+    recording = open_recording(str(tmp_path / "higher.wav"))
+    project = apply_change(project, edits.set_recording(project, recording))
+    starts = project.unfolded.step_start_quarter[:4].tolist()
+    (tmp_path / "bars.txt").write_text(
+        "".join(f"{0.2 + 0.3 * q}\t{0.2 + 0.3 * q}\t{i + 1}\n" for i, q in enumerate(starts))
+    )
+    assert import_alignment(project, tmp_path / "bars.txt").alignment.transposition_semitones == 2

@@ -10,7 +10,9 @@ from session_desk import Desk, make_stems, rename_part, settle, stem_folder, tex
 
 from scoresep.errors import ProjectFileError
 from scoresep.files.project_files import load_project
+from scoresep.model.project import RecipeRule
 from scoresep.session import edits
+from scoresep.session.recipes import set_rule
 
 
 def test_a_recording_that_has_moved_is_asked_for_and_found(desk: Desk) -> None:
@@ -52,6 +54,7 @@ def test_a_recording_that_is_back_in_its_place_is_read_again(desk: Desk) -> None
 
 def test_edits_made_while_the_recording_is_looked_for_stay(desk: Desk) -> None:
     session = desk.with_own_files()
+    session.apply(set_rule(session.project, RecipeRule("nmf", "best", 0, RATE, 2 * RATE)))
     session.save(desk.folder / "piece")
     audio = desk.folder / desk.duet.audio.name
     samples, _ = soundfile.read(audio)
@@ -64,6 +67,8 @@ def test_edits_made_while_the_recording_is_looked_for_stay(desk: Desk) -> None:
     session.apply(edits.place_bar(session.project, edits.SyncPoint(1, 1, 1.0, frame)))
     settle(session)
     assert [p.frame for p in session.project.hand_points] == [2 * frame]
+    (rule,) = session.project.recipe.rules
+    assert (rule.start_frame, rule.end_frame) == (2 * RATE, 4 * RATE)
     assert "not the file that this project was made with" in texts(session, "warning")[0]
     assert session.undo_text == "Find recording" and session.source is not None
 
