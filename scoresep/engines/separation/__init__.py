@@ -15,6 +15,8 @@ from scoresep.errors import UsageError
 AUTO = "auto"
 ENGINES = {
     "nmf": "Harmonic templates for every part, learned from the recording within seconds; needs no GPU.",
+    "source-filter": "A voice for every part, its pitch found moment by moment; best for singers, strings and winds.",
+    "knowledge": "A small network trained on this recording alone, from its score; it takes its time, or a GPU.",
 }
 
 __all__ = [
@@ -46,6 +48,33 @@ def make_engine(name: str) -> Separator:
     """
     if name not in engine_names():
         raise UsageError(f"There is no engine {name!r}; choose one of {', '.join(engine_names())}.")
+    if name == AUTO:
+        return _automatic()
     from scoresep.engines.separation.nmf.separator import NmfSeparator
 
+    if name == "source-filter":
+        from scoresep.engines.separation.source_filter.separator import SourceFilterSeparator
+
+        return SourceFilterSeparator()
+    if name == "knowledge":
+        from scoresep.engines.separation.knowledge.separator import KnowledgeSeparator
+
+        return KnowledgeSeparator(NmfSeparator())
     return NmfSeparator()
+
+
+def _automatic() -> Separator:
+    """Return what is best within each budget; weights and costs as measured on players, singers and sampled sound."""
+    from scoresep.engines.separation.combined import CombinedSeparator, Member
+
+    def member(name: str, budget: str, weight: float, cost: float) -> Member:
+        return Member(make_engine(name), budget, weight, name == "source-filter", cost)
+
+    return CombinedSeparator(
+        AUTO,
+        {
+            "preview": (member("nmf", "preview", 1.0, 1.0),),
+            "balanced": (member("nmf", "balanced", 0.6, 1.0), member("source-filter", "balanced", 0.4, 7.0)),
+            "best": (member("knowledge", "best", 0.6, 4.0), member("source-filter", "best", 0.4, 1.0)),
+        },
+    )

@@ -19,6 +19,9 @@ from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 
+LEAST_WEIGHT = 0.1  # who counts for less is not asked
+_WEIGHTS, _BUDGET = "weights", "budget"
+
 
 @dataclass(frozen=True)
 class Member:
@@ -31,6 +34,8 @@ class Member:
         That it gets.
     weight : float
         How much its stems count.
+    is_for_lines : bool
+        Whether it is made for parts that play one note at a time: where parts play chords it counts for less.
     cost : float
         How long it takes, as a share of the time of all.
     """
@@ -38,6 +43,7 @@ class Member:
     engine: Separator
     budget: str
     weight: float = 1.0
+    is_for_lines: bool = False
     cost: float = 1.0
 
 
@@ -65,9 +71,10 @@ class CombinedSeparator:
         keep: Callable[[Arrays], None] | None = None,
     ) -> CombinedLearned:
         """Let every engine learn; see `protocol.Separator`."""
-        members = self._members[options.budget]
+        members, weights = _counting(self._members, options.budget, notes, known)
         parts = _parts(progress, [member.cost for member in members])
-        kept: dict[str, NDArray[Any]] = {}
+        own: dict[str, NDArray[Any]] = {_WEIGHTS: weights, _BUDGET: np.array(options.budget)}
+        kept = dict(own)
         learned: list[Learned] = []
         for member, part in zip(members, parts, strict=True):
             prefix = f"{member.engine.name}:"
@@ -81,7 +88,7 @@ class CombinedSeparator:
             how = SeparationOptions(options.device, member.budget, options.seed)
             learned.append(member.engine.learn(source, notes, how, part, mine or None, keep_mine))
             keep_mine(learned[-1].arrays())
-        return CombinedLearned(self.name, members, tuple(learned))
+        return CombinedLearned(self.name, members, tuple(learned), own)
 
 
 class CombinedLearned:
@@ -93,30 +100,33 @@ class CombinedLearned:
     members : tuple of Member
     learned : tuple of Learned
         What each of them has learned.
+    own : dict of str to ndarray
+        The budget, and the weights of the members, which add up to 1.
     """
 
-    def __init__(self, name: str, members: tuple[Member, ...], learned: tuple[Learned, ...]) -> None:
-        self._name, self._members, self._learned = name, members, learned
+    def __init__(
+        self, name: str, members: tuple[Member, ...], learned: tuple[Learned, ...], own: dict[str, NDArray[Any]]
+    ) -> None:
+        self._name, self._members, self._learned, self._own = name, members, learned, own
 
     def stems(
         self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
     ) -> NDArray[np.float32]:
         """Separate a stretch with every engine, and average; see `protocol.Learned`."""
         result = np.zeros((notes.stem_count, source.channels, stop_frame - start_frame), np.float32)
-        total = sum(member.weight for member in self._members)
         parts = _parts(progress, [member.cost for member in self._members])
-        for member, learned, part in zip(self._members, self._learned, parts, strict=True):
-            made = learned.stems(source, notes, start_frame, stop_frame, part)
-            result += np.float32(member.weight / total) * made
+        for weight, learned, part in zip(self._own[_WEIGHTS], self._learned, parts, strict=True):
+            result += np.float32(weight) * learned.stems(source, notes, start_frame, stop_frame, part)
         return result
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of all engines, each under its name."""
-        return {
+        arrays = {
             f"{member.engine.name}:{name}": values
             for member, learned in zip(self._members, self._learned, strict=True)
             for name, values in learned.arrays().items()
         }
+        return {**arrays, **self._own}
 
     def report(self) -> SeparationReport:
         """Say which engines did the work."""
@@ -124,6 +134,38 @@ class CombinedLearned:
         warnings = tuple(dict.fromkeys(warning for report in reports for warning in report.warnings))
         names = " + ".join(report.engine for report in reports)
         return SeparationReport(f"{self._name} ({names})", reports[0].device, warnings)
+
+
+def _counting(
+    of_budget: Mapping[str, tuple[Member, ...]], budget: str, notes: SoundingNotes, known: Arrays | None
+) -> tuple[tuple[Member, ...], NDArray[np.float64]]:
+    """Return the members that count, and for how much; as before where that is known, since stems shall stay alike."""
+    members, before = of_budget[budget], known or {}
+    if str(before.get(_BUDGET)) == budget:
+        heard = {name.split(":")[0] for name in before}
+        same = tuple(member for member in members if member.engine.name in heard)
+        if len(same) == np.size(before.get(_WEIGHTS, 0.0)):
+            return same, np.asarray(before[_WEIGHTS], np.float64)
+    lines = 1.0 - chord_share(notes)
+    weights = np.array([member.weight * (lines if member.is_for_lines else 1.0) for member in members])
+    counts = weights >= LEAST_WEIGHT * weights.sum()
+    weights = weights[counts]
+    return tuple(m for m, is_in in zip(members, counts, strict=True) if is_in), weights / weights.sum()
+
+
+def chord_share(notes: SoundingNotes) -> float:
+    """Return how much of the time of its notes the part that plays most chords sounds more than one of them."""
+    share = 0.0
+    for stem in range(notes.stem_count):
+        mine = notes.stem_index == stem
+        onset, offset = notes.onset_frame[mine], notes.offset_frame[mine]
+        edges = np.concatenate([onset, offset])
+        order = np.lexsort((np.repeat([1, 0], len(onset)), edges))  # of what meets, the end comes first
+        sounding = np.cumsum(np.repeat([1, -1], len(onset))[order])[:-1]
+        length = np.diff(edges[order])
+        sounds = length[sounding > 0].sum()
+        share = max(share, float(length[sounding > 1].sum() / sounds) if sounds else 0.0)
+    return share
 
 
 def _parts(progress: Progress, costs: list[float]) -> list[Progress]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from separation_audio import QUICK, RATE, duet
+from separation_audio import QUICK, RATE, duet, notes_of
 
 from scoresep.engines.separation import SeparationOptions
-from scoresep.engines.separation.combined import CombinedSeparator, Member
+from scoresep.engines.separation.combined import CombinedSeparator, Member, chord_share
 from scoresep.engines.separation.nmf.separator import NmfSeparator
 from scoresep.engines.separation.nmf.settings import NmfSettings
 from scoresep.model.audio import ArraySource
@@ -68,3 +68,27 @@ def test_progress_rises_over_all_engines() -> None:
     fractions: list[float] = []
     combined().learn(source, notes, OPTIONS, Progress(lambda state: fractions.append(state.fraction)))
     assert fractions == sorted(fractions) and max(fractions) > 0.8
+
+
+def test_chords_are_told_from_lines_that_touch() -> None:
+    line = [(0, 60.0 + k, 0.5 * k, 0.5 * k + 0.5) for k in range(6)]
+    assert chord_share(notes_of(line, 2)) == 0.0
+    assert chord_share(notes_of([*line, (1, 40.0, 0.0, 3.0)], 2)) == 0.0, "parts are heard one by one"
+    assert chord_share(notes_of([*line, (0, 72.0, 0.0, 1.5)], 2)) == 0.5
+    assert chord_share(notes_of([], 2)) == 0.0
+
+
+def test_where_chords_are_played_an_engine_for_lines_counts_for_little() -> None:
+    notes, stems = duet()
+    rows = [
+        (int(s), float(p), float(a) / RATE, float(b) / RATE)
+        for s, p, a, b in zip(notes.stem_index, notes.pitch_midi, notes.onset_frame, notes.offset_frame, strict=True)
+    ]
+    chords = notes_of([*rows, *((s, p + 4, a, b) for s, p, a, b in rows)], 2)
+    source = ArraySource(stems.sum(0)[None], RATE)
+    other = Member(Other(QUICK), "balanced", 1.0, is_for_lines=True)
+    both = CombinedSeparator("auto", {"balanced": (Member(NmfSeparator(QUICK), "balanced"), other)})
+    learned = both.learn(source, chords, OPTIONS, Progress())
+    np.testing.assert_allclose(learned.arrays()["weights"], [1.0])
+    again = both.learn(source, notes, OPTIONS, Progress(), learned.arrays())
+    np.testing.assert_allclose(again.arrays()["weights"], [1.0], err_msg="it stays as it was learned")
