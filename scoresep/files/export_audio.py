@@ -23,6 +23,7 @@ from scoresep.files.audio_files import open_source
 from scoresep.files.export_formats import FLOAT_WAV, ExportFormat, check_fits, sample_writer
 from scoresep.files.export_manifest import ExportedFile, manifest_name, write_export_manifest
 from scoresep.files.file_names import render_template
+from scoresep.files.open_files import allow_many_files
 from scoresep.files.part_folders import PartFolder
 from scoresep.files.stem_files import StemSource
 from scoresep.files.wav_files import HEADER_BYTES, wav_memmap
@@ -293,6 +294,7 @@ def _open(wanted: ExportInput, recording: Recording, stack: contextlib.ExitStack
         source = StemSource(wanted.source)
     if not wanted.patches:
         return source
+    allow_many_files()
     return PatchedSource(source, [Patch(p.start_frame, wav_memmap(Path(p.path)).T, p.factor) for p in wanted.patches])
 
 

@@ -275,4 +275,7 @@ def wav_memmap(path: Path) -> NDArray[np.float32]:
     shape = (layout.frames, layout.channels)
     if not layout.frames:
         return np.zeros(shape, np.float32)
-    return np.memmap(path, np.dtype("<f4"), "r", layout.data_offset, shape)
+    try:
+        return np.memmap(path, np.dtype("<f4"), "r", layout.data_offset, shape)
+    except (OSError, ValueError) as error:  # gone meanwhile, or too many files are open
+        raise AudioFileError(f"'{path}' cannot be read ({error}); try again, or make the stems again.") from error

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scoresep.files.cache import combined_key
 from scoresep.files.note_files import load_note, load_tones, note_path, notes_folder, save_note, save_tones, tones_path
+from scoresep.files.open_files import allow_many_files
 from scoresep.files.stem_files import StemSource
 from scoresep.model.alignment import SoundingNotes, sounding_notes, sounding_rows
 from scoresep.model.note_edits import NoteEdit, NoteKey, NoteNames, note_reach
@@ -73,6 +74,7 @@ class NotePlaces:
     """
 
     def __init__(self, project: Project) -> None:
+        allow_many_files()  # all notes of a long piece may be muted
         self._works: dict[int, NoteWork] = {}
         self._place_of_row: dict[int, tuple[int, int]] = {}
         self._known: dict[int, NotePlace] = {}
