@@ -13,7 +13,7 @@ from typing import Any
 from scoresep import __version__
 from scoresep.cli.screen import screen_problem
 from scoresep.cli.terminal import Terminal
-from scoresep.engines.separation import ENGINES
+from scoresep.engines.separation import AUTO, AUTO_TEXT, ENGINES
 from scoresep.engines.separation.devices import device_states
 from scoresep.errors import DeviceError
 
@@ -33,13 +33,13 @@ PACKAGES = {
 
 def engines(options: argparse.Namespace, terminal: Terminal, open_window: Callable[[Sequence[str]], int]) -> int:
     """List the engines and the devices they can run on, and say why not where one cannot."""
-    methods = [{"name": name, "text": text} for name, text in ENGINES.items()]
+    methods = [{"name": name, "text": text} for name, text in {AUTO: AUTO_TEXT, **ENGINES}.items()]
     devices = [{"name": d.name, "is_usable": d.is_usable, "text": d.text} for d in device_states()]
     for method in methods:
-        terminal.say(f"{method['name']:<10} {method['text']}")
+        terminal.say(f"{method['name']:<15} {method['text']}")
     terminal.say("")
     for device in devices:
-        terminal.say(f"{device['name']:<10} {'yes' if device['is_usable'] else 'no ':<4} {device['text']}")
+        terminal.say(f"{device['name']:<15} {'yes' if device['is_usable'] else 'no ':<4} {device['text']}")
     terminal.result({"engines": methods, "devices": devices})
     return 0
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from scoresep.engines.separation import AUTO, ENGINES
+from scoresep.engines.separation import AUTO, AUTO_TEXT, ENGINES
 from scoresep.model.project import Project, Recipe, RecipeRule
 from scoresep.session.stem_facts import StemFacts
 
-AUTO_TEXT = "What is best for most recordings, within the time that the quality allows."
 BUDGET_TEXTS = {
     "preview": ("Preview", "In a hurry, to hear whether all is well."),
     "balanced": ("Balanced", "Good stems in a reasonable time."),

@@ -13,6 +13,7 @@ from scoresep.engines.separation.protocol import (
 from scoresep.errors import UsageError
 
 AUTO = "auto"
+AUTO_TEXT = "What is best for most recordings, within the time that the quality allows: the mean of several engines."
 ENGINES = {
     "nmf": "Harmonic templates for every part, learned from the recording within seconds; needs no GPU.",
     "source-filter": "A voice for every part, its pitch found moment by moment; best for singers, strings and winds.",
@@ -21,6 +22,7 @@ ENGINES = {
 
 __all__ = [
     "AUTO",
+    "AUTO_TEXT",
     "BUDGETS",
     "ENGINES",
     "Arrays",
