@@ -72,7 +72,7 @@ class Fit:
         self._first_loudness = self.nearness * (level / (count + 1.0))[self.window]
         self.loudness: Tensor
         self.lines: Lines
-        self._near = torch.from_numpy(_broad_nearness(view, first, first + len(magnitude))).to(device)
+        self._near = torch.from_numpy(broad_nearness(view, first, first + len(magnitude))).to(device)
         self.broad = 0.05 * self._near * level[:, None]
         residual = band_bumps(view.grid, RESIDUAL_BANDS, device)
         self._residual_spectra = residual / (residual.sum(1, keepdim=True) + TINY)
@@ -216,7 +216,7 @@ class Filter:
         return result
 
 
-def _broad_nearness(view: View, first: int, last: int) -> NDArray[np.float32]:
+def broad_nearness(view: View, first: int, last: int) -> NDArray[np.float32]:
     """Return how near attacks and notes of all stems are, shape (windows, 2 * stems)."""
     stems, settings = view.notes.stem_count, view.settings
     tolerances = Tolerances(settings.early_s, settings.ring_s)
