@@ -90,6 +90,19 @@ def _follow() -> QPainterPath:
     )
 
 
+def _correct() -> QPainterPath:
+    path = _polygon((12, 7), (16, 12), (12, 17), (8, 12))
+    path.addPath(_lines(((12, 3), (12, 7)), ((12, 17), (12, 21))))
+    path.addPath(_lines(((5.2, 9.3), (2.8, 12), (5.2, 14.7)), ((18.8, 9.3), (21.2, 12), (18.8, 14.7))))
+    return path
+
+
+def _clicks() -> QPainterPath:
+    path = _polygon((9.5, 4), (14.5, 4), (18, 20), (6, 20))
+    path.addPath(_lines(((12, 16), (19.5, 6.5)), ((7, 16), (17, 16))))
+    return path
+
+
 def _close() -> QPainterPath:
     return _lines(((7, 7), (17, 17)), ((17, 7), (7, 17)))
 
@@ -168,6 +181,8 @@ ICONS: dict[str, tuple[bool, Callable[[], QPainterPath]]] = {
     "to-start": (True, _to_start),
     "loop": (False, _loop),
     "follow": (False, _follow),
+    "correct": (False, _correct),
+    "clicks": (False, _clicks),
     "close": (False, _close),
     "check": (False, _check),
     "chevron": (False, _chevron),

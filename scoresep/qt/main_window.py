@@ -10,6 +10,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDragLeaveEvent, QDropEv
 from PySide6.QtWidgets import QLabel, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from scoresep.model.project import Loop, Project
+from scoresep.playback.checking import Check
 from scoresep.playback.outputs import SILENT_DEVICE
 from scoresep.playback.player import Player, PlayerState
 from scoresep.qt.actions import fill_menu_bar
@@ -30,6 +31,7 @@ from scoresep.qt.separating import Separating
 from scoresep.qt.spectrogram_feed import SpectrogramFeed
 from scoresep.qt.spectrogram_menu import spectrogram_menu
 from scoresep.qt.theme import Appearance, digits_font, em
+from scoresep.qt.timeline.score_layout import beat_text
 from scoresep.qt.timeline.timeline_view import Follow, TimelineView
 from scoresep.qt.timeline_feed import TimelineFeed
 from scoresep.qt.transport_bar import TransportBar
@@ -40,6 +42,7 @@ from scoresep.session.jobs import Worker
 from scoresep.session.session import Changed, Message, Session
 
 WARM_UP_AFTER_MS = 400
+CHECK_TEXTS = {Check.CLICKS: "Clicks at notes", Check.SCORE: "Recording left, score right"}
 EVERYTHING = frozenset(Project.__dataclass_fields__) | {
     "source",
     "peaks",
@@ -311,7 +314,7 @@ class MainWindow(QMainWindow):
         step, beat = unfolded.quarter_to_beat(quarter)
         number = unfolded.score.measures[step.measure_index].number
         bar = number if step.occurrence == 1 else f"{number} ({step.occurrence})"
-        return bar, str(int(beat + 1e-3)) if is_playing else f"{beat:.2f}".rstrip("0").rstrip(".")
+        return bar, str(int(beat + 1e-3)) if is_playing else beat_text(beat).rstrip("0").rstrip(".")
 
     def _show_output(self, state: PlayerState) -> None:
         if state.output.problem != self._output_problem:
@@ -320,10 +323,11 @@ class MainWindow(QMainWindow):
                 self.session.dismiss(message)
             if state.output.problem:
                 self.session.say("warning", state.output.problem, "output")
-        text = ""
+        text = CHECK_TEXTS.get(self.playing.check, "")
         if state.output.device:
             is_silent = self.session.settings.output_device == SILENT_DEVICE
-            text = "No sound device" if is_silent else f"{state.output.sample_rate / 1000:g} kHz"
+            device = "No sound device" if is_silent else f"{state.output.sample_rate / 1000:g} kHz"
+            text = f"{text}  ·  {device}" if text else device
             if state.underruns:
                 text += f"  ·  {state.underruns} interruption{'s' if state.underruns > 1 else ''}"
         if text != self._sound.text():

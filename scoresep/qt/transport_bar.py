@@ -168,6 +168,8 @@ class TransportBar(QWidget):
         self.play = IconButton("play", "Play", size_em=2.3)
         self.loop = IconButton("loop", "Loop")
         self.follow = IconButton("follow", "Follow")
+        self.clicks = IconButton("clicks", "Hear clicks at notes")
+        self.correct = IconButton("correct", "Correct by hand")
         self.position = PositionDisplay()
         self.switch = Switch("Hear the original recording instead of the stems", "Stems", "Original")
         self.compare = Switch("Hear the other stems", "A", "B")
@@ -180,6 +182,8 @@ class TransportBar(QWidget):
             (self.play, "play"),
             (self.loop, "loop"),
             (self.follow, "follow"),
+            (self.clicks, "check_clicks"),
+            (self.correct, "correct"),
             (self.switch, "original"),
             (self.compare, "other_stems"),
             (self.align, "align"),
@@ -191,7 +195,7 @@ class TransportBar(QWidget):
         self._row = row = QHBoxLayout(self)
         row.setContentsMargins(em(self, 0.6), em(self, 0.4), em(self, 0.6), em(self, 0.4))
         row.setSpacing(em(self, 0.25))
-        for widget in (self.to_start, self.play, self.loop, self.follow):
+        for widget in (self.to_start, self.play, self.loop, self.follow, self.clicks, self.correct):
             row.addWidget(widget)
         row.addSpacing(em(self, 0.5))
         row.addWidget(self.position)

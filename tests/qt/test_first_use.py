@@ -170,6 +170,7 @@ def test_a_narrow_bar_shows_pictures_instead_of_cut_words(qtbot: QtBot, bench: B
     qtbot.addWidget(bar)
     bar.show()
     bar.resize(1400, bar.height())
+    QApplication.sendPostedEvents()
     assert bar.separate.width() >= bar.separate.full_width
     bar.resize(bar.minimumSizeHint().width(), bar.height())
     QApplication.sendPostedEvents()

@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRectF, Qt
 from pytestqt.qtbot import QtBot
 from small_scores import even_alignment
 from timeline_scenes import FRAMES, QUARTER, RATE, START, full_view, pixels, point, repeated_piece
 from window_bench import Bench
 
 from scoresep.model.timemap import TimeMap
-from scoresep.qt.timeline.curve_item import confidence_curve, tempo_curve
-from scoresep.qt.timeline.score_layout import score_layout
+from scoresep.qt.timeline.curve_item import TempoCurve, confidence_curve, tempo_curve
+from scoresep.qt.timeline.note_item import NoteItem
+from scoresep.qt.timeline.painting import PaintContext
+from scoresep.qt.timeline.point_item import tempo_text
+from scoresep.qt.timeline.score_layout import beat_text, score_layout
 from scoresep.qt.timeline.time_axis import TimeAxis
 
 PIECE = repeated_piece()
@@ -75,3 +78,40 @@ def test_the_pointer_reads_the_curves(qtbot: QtBot) -> None:
         y = view.canvas.lanes_offset + placed.top + placed.height / 2
         hit = view.canvas.hit_at(point(view, START + 5.5 * QUARTER, y).toPointF())
         assert hit is not None and hit[1].text == expected
+
+
+def test_a_drag_tells_the_tempo_before_and_after_the_place() -> None:
+    curve = TempoCurve(np.array([0, 100, 200]), np.array([96.2, 71.7]))
+    assert tempo_text(curve, 100) == "Tempo   ♩ = 96 before   ♩ = 72 after"
+    assert tempo_text(curve, 0) == "Tempo   ♩ = 96 after"
+    assert tempo_text(curve, 200) == "Tempo   ♩ = 72 before"
+    assert tempo_text(TempoCurve(np.zeros(0, np.int64), np.zeros(0)), 5) == "Tempo"
+
+
+def test_a_beat_is_never_rounded_up_into_the_next_bar() -> None:
+    assert [beat_text(b) for b in (1.0, 2.5, 4.999, 4.9999999)] == ["1.00", "2.50", "4.99", "5.00"]
+
+
+def test_names_of_octaves_stay_whole_at_the_edge_of_the_lane(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = full_view(qtbot)
+    rooms: list[QRectF] = []
+    names: list[tuple[QRectF, QRectF]] = []
+    header, text = NoteItem.paint_header, PaintContext.text
+
+    def paint_header(item: NoteItem, ctx: PaintContext, rect: QRectF) -> None:
+        rooms.append(QRectF(rect))
+        header(item, ctx, rect)
+        rooms.pop()
+
+    def write(ctx: PaintContext, rect: QRectF, words: str, *rest: object, **named: object) -> None:
+        if rooms and words[:1] == "C" and words[1:].isdigit():
+            names.append((QRectF(rect), QRectF(rooms[-1])))
+        text(ctx, rect, words, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(NoteItem, "paint_header", paint_header)
+    monkeypatch.setattr(PaintContext, "text", write)
+    for height in (260, 330, 400, 700):
+        view.resize(900, height)
+        view.grab()
+    assert len(names) >= 4
+    assert all(room.top() <= name.top() and name.bottom() <= room.bottom() for name, room in names)

@@ -58,3 +58,23 @@ def test_a_correction_and_the_balance_are_heard_at_once(bench: Bench, qtbot: QtB
     assert isinstance(given[-1], CheckMix) and given[-1].share == 1.0
     bench.session.undo()
     assert isinstance(given[-1], CheckMix) and frame not in given[-1].tones.start_frame
+
+
+def test_what_is_heard_besides_and_correcting_are_seen_and_switched_in_the_bar(bench: Bench, qtbot: QtBot) -> None:
+    window, left = bench.window, Qt.MouseButton.LeftButton
+    assert not window.transport.clicks.isEnabled() and not window.transport.correct.isEnabled()
+    bench.open_all()
+    window.timeline.setFocus()
+    qtbot.waitUntil(window.timeline.canvas.hasFocus)
+    qtbot.mouseClick(window.transport.clicks, left)
+    assert window.playing.check is Check.CLICKS and window.transport.clicks.isChecked()
+    qtbot.waitUntil(lambda: "Clicks" in window._sound.text())
+    window.commands["check_score"].trigger()
+    assert not window.transport.clicks.isChecked()
+    qtbot.waitUntil(lambda: "score right" in window._sound.text())
+    window.commands["check_score"].trigger()
+    qtbot.waitUntil(lambda: "score" not in window._sound.text())
+    qtbot.mouseClick(window.transport.correct, left)
+    assert window.timeline.editing.is_correcting and window.transport.correct.isChecked()
+    qtbot.keyClick(window.timeline.canvas, Qt.Key.Key_E)  # the focus has stayed where it was
+    assert not window.timeline.editing.is_correcting and not window.transport.correct.isChecked()

@@ -261,6 +261,7 @@ class NoteItem(Lane):
             pitch = self._low + self._rows - 1 - row
             if pitch % 12 == 0 and self.content.layout is not None:
                 y = rect.top() + (row + 0.5) * row_px
+                y = min(max(y, rect.top() + 8), rect.bottom() - 8)  # a name at the edge stays whole
                 ctx.text(QRectF(rect.right() - 44, y - 8, 38, 16), pitch_name(pitch), ctx.theme.faint_text, right)
         for line in range(len(self._unpitched)):
             y = rect.top() + self._pitched_height(rect.height()) + line * UNPITCHED_ROW_PX

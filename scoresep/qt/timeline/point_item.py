@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
 
@@ -125,6 +126,18 @@ def _paint_dragged(ctx: PaintContext, layout: ScoreLayout, dragged: Dragged, roo
     ctx.horizontal(band.top(), band.left(), band.right(), theme.border)
     paint_tempo(ctx, before, limits, band, theme.faint_text)
     paint_tempo(ctx, after, limits, band, theme.accent, width=2.0)
+    text = tempo_text(after, dragged.frame)
+    plate = QRectF(band.left() + 4, band.top() + 3, QFontMetricsF(painter.font()).horizontalAdvance(text) + 12, 17)
+    painter.fillRect(plate, translucent(theme.ground, 0.85))
+    painter.setPen(theme.text)
+    painter.drawText(plate, int(Qt.AlignmentFlag.AlignCenter), text)
+
+
+def tempo_text(curve: TempoCurve, frame: int) -> str:
+    """Say the tempo that leads to a place, and the one from there on, in quarters a minute."""
+    tempo, at = curve.quarters_per_minute, int(np.searchsorted(curve.edge_frame, frame))
+    words = [f"♩ = {tempo[i]:.0f} {word}" for i, word in ((at - 1, "before"), (at, "after")) if 0 <= i < len(tempo)]
+    return "   ".join(["Tempo", *words])
 
 
 def _paint_words(ctx: PaintContext, dragged: Dragged, x: float, top: float) -> None:

@@ -138,7 +138,12 @@ class BarGrid:
             return ""
         quarter = self._time_map.frame_to_quarter(frame)
         _, beat = self._unfolded.quarter_to_beat(quarter)
-        return f"bar {self.labels[self._unfolded.step_at(quarter)]}, beat {beat:.2f}"
+        return f"bar {self.labels[self._unfolded.step_at(quarter)]}, beat {beat_text(beat)}"
+
+
+def beat_text(beat: float) -> str:
+    """Write a beat to two places, never rounded up into the next one: a bar of four beats has no beat 5."""
+    return f"{np.floor(beat * 100 + 1e-3) / 100:.2f}"
 
 
 @dataclass(frozen=True, eq=False)
