@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
@@ -22,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.errors import AudioFileError, InputError, ProjectFileError
-from scoresep.files.atomic import output_errors
 from scoresep.files.project_archive import read_archive, write_archive
 from scoresep.files.project_checks import ESSENTIAL_FIELDS, without_foreign_times, without_wrong_fields
 from scoresep.files.project_links import (
@@ -138,37 +136,6 @@ def load_project(path: str | Path, progress: Progress | None = None) -> LoadedPr
     project = _with_stems_found(project, links, path.parent, warnings)
     project, missing = _with_recording_found(project, links, path.parent, warnings, progress or Progress())
     return LoadedProject(project, tuple(warnings), missing)
-
-
-def keep_stems_with(project: Project, project_path: str | Path) -> Project:
-    """Move the stems of a project into the folder beside its file.
-
-    Returns
-    -------
-    project : Project
-        The same where there are no stems, or where they lie there already.
-
-    Raises
-    ------
-    OutputError
-        They cannot be moved; they are where they were.
-    """
-    stem_set = project.stem_set
-    if stem_set is None or not Path(stem_set.folder).is_dir():
-        return project
-    home = data_folder(Path(project_path).expanduser().absolute())
-    old = Path(stem_set.folder)
-    if old.parent == home:
-        return project
-    new = home / old.name
-    with output_errors(home):
-        home.mkdir(parents=True, exist_ok=True)
-        number = 2
-        while new.exists():
-            new = home / f"{old.name} {number}"
-            number += 1
-        shutil.move(old, new)
-    return replace(project, stem_set=replace(stem_set, folder=str(new)))
 
 
 def _targets(project: Project) -> dict[str, str]:

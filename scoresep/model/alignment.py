@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scoresep.model.arrays import ArrayEquality, frozen
 from scoresep.model.score import UnfoldedScore
-from scoresep.model.timemap import SyncPoint, TimeMap
+from scoresep.model.timemap import TimeMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,14 +150,3 @@ def sounding_rows(
     keep = times.is_present & (stems >= 0) & ~notes.is_grace & (times.offset_frame > times.onset_frame)
     rows = np.flatnonzero(keep)
     return rows, stems[rows]
-
-
-def sync_points(unfolded: UnfoldedScore, time_map: TimeMap) -> tuple[SyncPoint, ...]:
-    """Return the points of a time map with their musical side as measure, occurrence and beat."""
-    points = []
-    for quarter, frame, by_hand in zip(
-        time_map.quarter.tolist(), time_map.frame.tolist(), time_map.is_by_hand.tolist(), strict=True
-    ):
-        step, beat = unfolded.quarter_to_beat(quarter)
-        points.append(SyncPoint(step.measure_index, step.occurrence, beat, frame, by_hand))
-    return tuple(points)

@@ -29,11 +29,6 @@ def seconds_to_frames(seconds: ArrayLike, sample_rate: int) -> NDArray[np.int64]
     return np.rint(np.asarray(seconds, np.float64) * sample_rate).astype(np.int64)
 
 
-def frames_to_seconds(frames: ArrayLike, sample_rate: int) -> NDArray[np.float64]:
-    """Convert frames to seconds, of the shape of `frames`."""
-    return np.asarray(frames, np.float64) / sample_rate
-
-
 def second_to_frame(second: float, sample_rate: int) -> int:
     """Convert one time in seconds to the nearest frame."""
     return round(float(second) * sample_rate)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scoresep.files.audio_files import open_source
-from scoresep.files.cache import combined_key
 from scoresep.files.spectrogram_files import SpectrogramFile, load_spectrogram, want_slab
 from scoresep.files.stem_files import StemSource
 from scoresep.model.audio import Recording, SampleSource
@@ -51,13 +50,7 @@ def stem_to_show(project: Project, part_index: int | None, stem_set: StemSet | N
     stem = next((s for s in stem_set.stems if s.part_index == part_index), None) if stem_set is not None else None
     if stem_set is None or stem is None or recording is None:
         return None
-    path = Path(stem_set.folder) / stem.file
-    key = stem_peak_key(stem_set, stem)
-    if not stem_set.input_key:  # stems from elsewhere say not what they were made of
-        with contextlib.suppress(OSError):
-            state = path.stat()
-            key = combined_key(str(path), str(state.st_size), str(state.st_mtime_ns))
-    return SoundToShow(key, recording, str(path))
+    return SoundToShow(stem_peak_key(stem_set, stem), recording, str(Path(stem_set.folder) / stem.file))
 
 
 def load(sound: SoundToShow) -> Spectrogram | None:

@@ -126,6 +126,7 @@ def copy_stems(stem_set: StemSet, home: str, progress: Progress) -> StemSet:
                         copy.write(block)
                         done_bytes += len(block)
                         progress.update(done_bytes / max(total_bytes, 1), "Copying the stems beside the project")
+                _keep_time(file, part.path / file.name)
             part.publish([file.name for file in files])
         except BaseException:
             part.abort()
@@ -137,6 +138,13 @@ def remove_stems(folder: Path) -> None:
     """Remove a folder of stems, and the one that holds it where nothing else is there; files in use may stay."""
     shutil.rmtree(folder, ignore_errors=True)
     remove_empty([folder.parent])
+
+
+def _keep_time(file: Path, copy: Path) -> None:
+    """Let a copy be as old as its original, so that what is cached of that one serves, and the making has its time."""
+    with contextlib.suppress(OSError):
+        state = file.stat()
+        os.utime(copy, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 def _files_of(folder: Path) -> list[Path]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
+from scoresep.files.cache import combined_key
 from scoresep.files.peak_files import load_peaks, peaks_of
 from scoresep.files.stem_files import StemSource
 from scoresep.model.audio import SampleSource
@@ -13,9 +15,18 @@ from scoresep.progress import Progress
 
 
 def stem_peak_key(stem_set: StemSet, stem: Stem) -> str:
-    """Return the key under which the overview of a stem is kept."""
+    """Return the key under which the overview of a stem is kept.
+
+    What stems were made of does not tell what is in them: another version of the program, or mending earlier ones,
+    gives others. The key moves along with their folder where they say what they were made of.
+    """
     place = "residual" if stem.part_index is None else f"part{stem.part_index}"
-    return f"{stem_set.input_key}-{place}"
+    path = Path(stem_set.folder) / stem.file
+    told = [stem_set.input_key or str(path), place]
+    with contextlib.suppress(OSError):
+        state = path.stat()
+        told += [str(state.st_size), str(state.st_mtime_ns)]
+    return combined_key(*told)
 
 
 def build_stem_peaks(stem_set: StemSet, progress: Progress) -> str:

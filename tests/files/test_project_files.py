@@ -22,7 +22,7 @@ from scoresep.files import project_files
 from scoresep.files.audio_files import open_recording
 from scoresep.files.cache import content_key
 from scoresep.files.project_archive import read_archive, write_archive
-from scoresep.files.project_files import data_folder, keep_stems_with, load_project, save_project
+from scoresep.files.project_files import load_project, save_project
 from scoresep.files.project_links import relink
 from scoresep.files.stem_files import StemFolderWriter
 from scoresep.model.audio import Recording
@@ -189,18 +189,6 @@ def test_a_changed_score_and_lost_stems_are_said(tmp_path: Path) -> None:
     assert loaded.project == replace(project, stem_set=None)
     (tmp_path / "score.musicxml").unlink()
     assert len(load_project(tmp_path / "piece.scoresep").warnings) == 1, "the score itself is in the project"
-
-
-def test_stems_are_moved_into_the_folder_beside_the_project(tmp_path: Path) -> None:
-    project = whole_project(tmp_path / "made")
-    path = tmp_path / "kept" / "piece.scoresep"
-    kept = keep_stems_with(project, path)
-    assert kept.stem_set is not None
-    assert kept.stem_set.folder == str(data_folder(path) / "stems")
-    assert keep_stems_with(kept, path) is kept
-    save_project(kept, path)
-    assert load_project(path).project == kept
-    assert keep_stems_with(project, tmp_path / "x.scoresep") is project, "they are gone from there"
 
 
 def test_what_is_not_a_project_is_one_sentence(tmp_path: Path) -> None:
