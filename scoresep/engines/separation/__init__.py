@@ -76,7 +76,7 @@ def _automatic() -> Separator:
         AUTO,
         {
             "preview": (member("nmf", "preview", 1.0, 1.0),),
-            "balanced": (member("nmf", "balanced", 0.6, 1.0), member("source-filter", "balanced", 0.4, 7.0)),
-            "best": (member("knowledge", "best", 0.6, 4.0), member("source-filter", "best", 0.4, 1.0)),
+            "balanced": (member("nmf", "balanced", 0.55, 1.0), member("source-filter", "balanced", 0.45, 7.0)),
+            "best": (member("knowledge", "best", 0.55, 4.0), member("source-filter", "best", 0.45, 1.0)),
         },
     )

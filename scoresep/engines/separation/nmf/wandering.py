@@ -41,6 +41,21 @@ def wandering_cents(dictionary: Dictionary, heard: list[tuple[int, int, Block]])
 
 
 def for_wandering(settings: NmfSettings) -> NmfSettings:
-    """Return settings for pitches that wander: shorter windows, and bends as far as they go."""
+    """Return settings for pitches that wander: shorter windows, bends as far as they go, and sounds held together more.
+
+    Bends that may go anywhere leave much to be explained at will; fewer rounds of learning and more sharing between
+    pitches keep parts from taking each other's partials. Soft beginnings are heard before the note is said to begin.
+    """
     step = round(settings.shifts_cents[1] - settings.shifts_cents[0]) if len(settings.shifts_cents) > 1 else 10
-    return replace(settings, window_s=WINDOW_S, shifts_cents=cents(REACH_CENTS // step * step, step))
+    return replace(
+        settings,
+        window_s=WINDOW_S,
+        shifts_cents=cents(REACH_CENTS // step * step, step),
+        full_resolution_hz=1500.0,
+        learn_iterations=max(settings.learn_iterations // 2, 8),
+        magnitude_exponent=0.65,
+        mask_exponent=1.8,
+        far_cost=0.5,
+        sharing=3.0,
+        tolerances=replace(settings.tolerances, early_s=0.15),
+    )
