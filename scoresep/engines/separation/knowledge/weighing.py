@@ -18,6 +18,7 @@ from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 
 SCENES = 3
+LEAST_CHANGE = 1e-6  # of what the teacher misses: nothing was changed
 FIRST_SEED = 1_000_000  # scenes that the training does not see
 
 
@@ -49,7 +50,9 @@ def fitting_blend(
         weight = 1.0 / ((missing**2).sum(1) + 1e-3 * (scene.stems**2).sum() + 1e-9)
         above += float(((change * missing).sum(1) * weight).sum())
         below += float(((change**2).sum(1) * weight).sum())
-    return float(np.clip(above / (below + 1e-9), 0.0, 1.0))
+    if below < LEAST_CHANGE:
+        return 0.0
+    return float(np.clip(above / below, 0.0, 1.0))
 
 
 class _Overlaid:
