@@ -284,6 +284,8 @@ class StripCanvas(QAbstractScrollArea):
             self._marks = self._marker.marks_at(self._frame)
         if self._marker is None or self._placement is None or self._marks == before:
             return
+        if before.system is not None and before.system >= len(self._placement.left):
+            before = Marks()  # of an engraving in more systems; the whole strip is painted anew
         region = QRegion()
         is_same_bar = before.measure_index == self._marks.measure_index
         for marks, other in ((before, self._marks), (self._marks, before)):
