@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scoresep.errors import AudioFileError, InputError, OutputError, SeparationError
 from scoresep.files.atomic import output_errors
 from scoresep.files.file_names import safe_name
+from scoresep.files.learned_files import LEARNED_NAME
 from scoresep.files.part_folders import PartFolder
 from scoresep.files.wav_files import HEADER_BYTES, WavFiller, read_wav_layout, reserve_wav, wav_memmap
 from scoresep.model.audio import Recording
@@ -382,4 +383,4 @@ def _own_files(folder: Path) -> tuple[str, ...]:
         return ()
     if manifest.get("kind") == EXPORT_KIND:
         return ()
-    return (*(entry["file"] for entry in manifest["stems"]), MANIFEST_NAME)
+    return (*(entry["file"] for entry in manifest["stems"]), LEARNED_NAME, MANIFEST_NAME)

@@ -245,7 +245,8 @@ class Session(SessionState):
                 self.say("info", "The project was changed meanwhile; import the alignment again.", "import")
                 return
             if project.alignment is None:
-                change = edits.set_first_alignment(project, None, imported.alignment, imported.activities)
+                activities = imported.activities if edits.absent_parts(project) == absent else None
+                change = edits.set_first_alignment(project, None, imported.alignment, activities)
                 self.apply(replace(change, text="Import alignment"))
             else:
                 assert imported.activities is not None
@@ -301,7 +302,11 @@ class Session(SessionState):
         request = pipeline.segmentation_request(self.project)
 
         def got(activities: Any) -> None:
-            if self.project.alignment is request.alignment:
+            if self.project.alignment is not request.alignment:
+                return
+            if edits.absent_parts(self.project) != request.absent_parts:
+                self.start_segmentation()  # a part came or went meanwhile
+            else:
                 self.apply(edits.set_activities(self.project, activities))
 
         self.start_job("segmentation", "Segment", pipeline.segment_recording, (request,), got)

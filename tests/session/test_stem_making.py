@@ -286,3 +286,13 @@ def test_levels_tell_what_stays_unexplained(request_of_all: SeparationRequest, t
     power, block = learned["levels/power"], int(learned["levels/block_frames"])
     assert power.shape == (4, -(-stems.shape[2] // block))
     np.testing.assert_allclose(power[3, 4], (stems[2, :, 4 * block : 5 * block] ** 2).mean(), rtol=1e-4)
+
+
+def test_what_was_learned_gives_way_together_with_its_stems(request_of_all: SeparationRequest, tmp_path: Path) -> None:
+    folder = tmp_path / "stems"
+    made(request_of_all, folder)
+    other = replace(request_of_all, notes=moved(request_of_all.notes, 3, -1600))
+    made(other, folder)
+    np.testing.assert_array_equal(load_learned(folder)["notes/onset_frame"], other.notes.onset_frame)
+    made(replace(other, keeps_learned=False), folder)
+    assert not load_learned(folder), "it would be of other stems"
