@@ -77,3 +77,14 @@ def test_who_divides_the_room_keeps_it_so(qtbot: QtBot, scene: Scene) -> None:
     qtbot.wait(20)
     assert scene.widget(0).height() < 200
     assert_apart(scene)
+
+
+def test_another_lay_out_with_fewer_systems_marks_the_same_place(qtbot: QtBot, scene: Scene) -> None:
+    strip = scene.widget(0)
+    assert isinstance(strip, ScoreStrip)
+    strip.set_playhead(5000 + 23 * 11025)  # in the last bar
+    marks = strip.marks
+    assert marks.system is not None and marks.system > 0
+    for factor in (0.3, 4.0):
+        strip.zoom(factor)  # the strip asks for another engraving, which is there at once
+        assert strip.marks.rows == marks.rows and strip.marks.measure_index == marks.measure_index

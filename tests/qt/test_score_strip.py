@@ -439,16 +439,3 @@ def test_pictures_that_are_long_out_of_sight_are_let_go(
         drawings.system(index)
         drawings.let_go(frozenset({index}))
         assert index in drawings.kept and len(drawings.kept) <= 4
-
-
-def test_another_lay_out_late_in_the_piece_has_fewer_systems(scene: Scene) -> None:
-    last = scene.row(0, MEASURES - 1, 3)
-    frame = START + (MEASURES + REPEATED) * BAR - 10
-    scene.strip.set_playhead(frame)
-    assert (scene.strip.marks.system or 0) > 0
-    scene.strip.set_mode(Mode.LINE)
-    scene.strip.set_engraving(engrave_score(EngravingRequest(scene.score_file, 200_000), Progress()))
-    assert scene.strip.marks.system is not None
-    scene.strip.set_mode(Mode.SYSTEMS)
-    scene.strip.zoom(0.4)
-    assert scene.strip.marks.rows == {last, scene.row(1, MEASURES - 1, 3)}
