@@ -22,6 +22,7 @@ MOST_THREADS = 4
 # OpenBLAS keeps to one thread for products of up to so many multiplications.
 # https://github.com/OpenMathLib/OpenBLAS: SMP_THRESHOLD_MIN * GEMM_MULTITHREAD_THRESHOLD
 ONE_THREAD_MULTIPLICATIONS = 2**18
+COLUMNS = 64
 
 
 def side_by_side(work: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
@@ -47,13 +48,15 @@ def side_by_side(work: Callable[[Item], Answer], items: Iterable[Item]) -> Itera
 
 
 def product(rows: NDArray[np.float32], matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the matrix product of arrays, shape (n, k) and (k, m), worked out a few rows at a time in this thread."""
-    together = max(ONE_THREAD_MULTIPLICATIONS // max(matrix.size, 1), 1)
-    whole = len(rows) // together * together
+    """Return the matrix product of arrays, shape (n, k) and (k, m), worked out a little at a time in this thread."""
     out = np.empty((len(rows), matrix.shape[1]), np.float32)
-    blocks = rows[:whole].reshape(-1, together, rows.shape[1])
-    np.matmul(blocks, matrix, out=out[:whole].reshape(-1, together, out.shape[1]))
-    np.matmul(rows[whole:], matrix, out=out[whole:])
+    for first in range(0, matrix.shape[1], COLUMNS):
+        part, to = matrix[:, first : first + COLUMNS], out[:, first : first + COLUMNS]
+        together = max(ONE_THREAD_MULTIPLICATIONS // max(part.size, 1), 1)
+        whole = len(rows) // together * together
+        blocks = rows[:whole].reshape(-1, together, rows.shape[1])
+        np.matmul(blocks, part, out=to[:whole].reshape(-1, together, part.shape[1]))
+        np.matmul(rows[whole:], part, out=to[whole:])
     return out
 
 

@@ -40,8 +40,8 @@ def change_evidence(
         rows = slice(first, min(first + block, events))
         position = np.clip(candidate_s[rows] * heard_rate_hz, 0, len(heard) - 1)
         low = np.minimum(position.astype(np.int64), len(heard) - 2)
-        difference = (expected[:-1] - expected[1:])[rows, :, None]
-        before_after = [(heard[low + k] @ difference)[..., 0] for k in (0, 1)]
+        difference = (expected[:-1] - expected[1:])[rows]
+        before_after = [np.einsum("ecb,eb->ec", heard[low + k], difference) for k in (0, 1)]
         part = (position - low).astype(np.float32)
         density = before_after[0] * (1 - part) + before_after[1] * part
         middle = (density[:, 1:] + density[:, :-1]) / 2

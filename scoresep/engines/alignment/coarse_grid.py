@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from scoresep.engines.alignment.score_events import ScoreEvents, expected_spectra, harmonic_profiles
 from scoresep.engines.alignment.similarity import averaged, expected_vectors
 from scoresep.engines.features import PitchScale
+from scoresep.engines.side_by_side import product
 from scoresep.model.score import UnfoldedScore
 
 # How much better a match must be than the average of all places in the score, to count for and not against a place.
@@ -72,11 +73,11 @@ class Grid:
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return how much for or against each cell the frames [start, stop) speak, in seconds of a certain match."""
-        match = self.heard[start:stop] @ self.expected.T
+        match = product(self.heard[start:stop], self.expected.T)
         if self.usual is None:
             usual = match.mean(axis=1, keepdims=True)
         else:
-            usual = self.heard[start:stop] @ self.usual[:, None]
+            usual = np.einsum("ij,j->i", self.heard[start:stop], self.usual)[:, None]
         if self.strange is not None:
             usual = usual + self.strange[start:stop, None]
         evidence = (match - usual - np.float32(MARGIN)) * np.float32(self.frame_s)
@@ -98,7 +99,7 @@ class Grid:
         best = np.empty(len(self.heard))
         block = max(1, 4_000_000 // len(self.expected))
         for first in range(0, len(self.heard), block):
-            match = self.heard[first : first + block] @ self.expected.T
+            match = product(self.heard[first : first + block], self.expected.T)
             best[first : first + block] = match.max(axis=1) - match.mean(axis=1)
         sounds = 1 - self.heard[:, -1].astype(np.float64) ** 2
         width = STRANGE_OVER_S / self.frame_s

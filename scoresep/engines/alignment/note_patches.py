@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scoresep.engines.alignment.score_events import harmonic_profiles
 from scoresep.engines.features import ONSET_SCALE, TONAL_SCALE, reference_power
+from scoresep.engines.side_by_side import product
 
 HALF_WIDTH = 50  # frames of ONSET_SCALE on either side of the middle of a patch
 FRAMES = 2 * HALF_WIDTH + 1
@@ -137,7 +138,7 @@ def _others(
     np.add.at(changes, (np.maximum(start[near] - first, 0), notes.pitch_midi[near]), 1)
     np.add.at(changes, (np.minimum(stop[near], last) - first, notes.pitch_midi[near]), -1)
     profiles = harmonic_profiles(ONSET_SCALE).astype(np.float32)
-    power = np.cumsum(changes, axis=0)[:-1] @ profiles
+    power = product(np.cumsum(changes, axis=0)[:-1], profiles)
     frame = centre[:, None] - first + np.arange(-HALF_WIDTH, HALF_WIDTH + 1)
     is_own = (frame >= (start[which] - first)[:, None]) & (frame < (stop[which] - first)[:, None])
     own = profiles[notes.pitch_midi[which, None, None], bins] * is_own[..., None]
