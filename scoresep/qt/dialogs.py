@@ -110,19 +110,20 @@ class RepeatsDialog(OpenDialog):
     chosen = Signal(object)
 
     def __init__(self, score: Score, choices: PathChoices, parent: QWidget | None = None) -> None:
-        super().__init__("Repeats", "Tick what is played in this recording.", "Use this order", parent)
+        sites, has_jumps = repeat_sites(score), any(JUMPS.intersection(m.marks) for m in score.measures)
+        hint = "Tick what is played in this recording." if sites or has_jumps else ""
+        super().__init__("Repeats", hint, "Use this order", parent)
         self._score = score
         self._choices = choices
         self.repeats: dict[int, QCheckBox] = {}
         box = QWidget()
         lines = QVBoxLayout(box)
         lines.setContentsMargins(0, 0, 0, 0)
-        for site in repeat_sites(score):
+        for site in sites:
             tick = QCheckBox(f"Repeat {site.label}".replace("-", "–"))
             tick.setChecked(site.closing_measure not in choices.skipped_repeats)
             self.repeats[site.closing_measure] = tick
             lines.addWidget(tick)
-        has_jumps = any(JUMPS.intersection(m.marks) for m in score.measures)
         self.jumps = QCheckBox("Follow da capo and dal segno")
         self.jumps.setChecked(choices.takes_jumps)
         self.again = QCheckBox("Take repeats again after da capo or dal segno")

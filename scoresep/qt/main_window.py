@@ -256,14 +256,21 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("ScoreSep[*]" if is_empty else f"{name}[*] – ScoreSep")
         self.setWindowModified(self.session.is_modified)
 
+    def _set_shown(self, widget: QWidget, is_shown: bool) -> None:
+        """Show or hide a piece of the window; the keyboard goes to the page, not to whatever comes next in it."""
+        focus = self.focusWidget()
+        if not is_shown and focus is not None and (focus is widget or widget.isAncestorOf(focus)):
+            self.pages.currentWidget().setFocus()
+        widget.setVisible(is_shown)
+
     def show_panel(self, is_shown: bool) -> None:
         """Show or hide parts and mixer."""
-        self.parts.setVisible(is_shown)
+        self._set_shown(self.parts, is_shown)
         self.commands["panel"].setChecked(is_shown)
 
     def show_score(self, is_shown: bool) -> None:
         """Show or hide the engraved score."""
-        self.score_strip.setVisible(is_shown)
+        self._set_shown(self.score_strip, is_shown)
         self.commands["score_strip"].setChecked(is_shown)
 
     def show_systems(self, is_below: bool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QDropEvent, QImage, QPalette
-from PySide6.QtWidgets import QApplication, QMessageBox, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 from small_scores import scale_score
 from window_bench import QUARTER, START, Bench, write_midi_duet, write_recording
@@ -110,6 +110,15 @@ def test_repeats_are_chosen_and_the_order_is_shown(qtbot: QtBot, bench: Bench) -
     dialog.accept()
     assert bench.session.project.path_choices.skipped_repeats == frozenset({1})
     assert bench.session.project.path is not None and bench.session.project.path.measure_indices == (0, 1, 2, 3)
+
+
+def test_a_score_without_repeats_asks_for_no_ticks(bench: Bench) -> None:
+    bench.session.apply(edits.set_score(bench.session.project, edits.ScoreFile("s", "k"), scale_score(4)))
+    bench.window.commands["repeats"].trigger()
+    dialog = bench.window.findChild(RepeatsDialog)
+    assert dialog is not None and not dialog.repeats
+    words = [label.text() for label in dialog.findChildren(QLabel)]
+    assert any("no repeats" in text for text in words) and not any("Tick" in text for text in words)
 
 
 def test_go_to_bar_says_when_there_is_none(qtbot: QtBot, bench: Bench) -> None:

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from window_bench import QUARTER, START, Bench
 
 from scoresep.files.score_files import open_score
+from scoresep.qt.faders import Fader
 from scoresep.session import edits
 
 BARS = 4
@@ -101,3 +102,16 @@ def test_hidden_or_shown_is_remembered(qtbot: QtBot, bench: Bench) -> None:
         hidden = restore_layout(window, {"splitter": window.splitter, "scene": window.scene})
         assert hidden == (frozenset() if is_shown else frozenset({"score_strip"}))
     assert not window.scene.is_by_hand
+
+
+def test_hiding_what_has_the_keyboard_gives_it_to_the_timeline(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_all()
+    window = bench.window
+    slider = next(f for f in window.parts.findChildren(Fader) if f.isEnabled())
+    for hide, widget in ((window.show_score, window.score_strip), (window.show_panel, slider)):
+        hide(True)
+        widget.setFocus()
+        qtbot.waitUntil(widget.hasFocus)
+        hide(False)
+        assert window.timeline.canvas.hasFocus()
+        hide(True)
