@@ -47,7 +47,17 @@ def save_note(path: Path, samples: NDArray[np.float32], sample_rate: int) -> Non
         temporary = part_path(path)
         with WavWriter(temporary, len(samples), sample_rate) as writer:
             writer.write(samples)
-        os.replace(temporary, path)  # without waiting for the disk: what is lost with the power is made again
+        _put(temporary, path)
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Give a file its name, without waiting for the disk: what is lost with the power is made again."""
+    try:
+        os.replace(temporary, path)
+    except PermissionError:
+        if not path.exists():
+            raise
+        temporary.unlink(missing_ok=True)  # on Windows, where another window has just made the very same and plays it
 
 
 def load_note(path: Path, channels: int, frames: int) -> NDArray[np.float32] | None:
@@ -79,7 +89,7 @@ def save_tones(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         temporary = part_path(path)
         with open(temporary, "wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
-        os.replace(temporary, path)
+        _put(temporary, path)
 
 
 def load_tones(path: Path) -> dict[str, NDArray[Any]]:

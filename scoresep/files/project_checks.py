@@ -19,6 +19,7 @@ from scoresep.model.score import Score
 
 MAX_QUARTERS = 1e7  # a thousand hours of music
 MAX_FRAMES = 2**50
+MAX_GAIN_DB = 200.0  # beyond all sense, and still a number when it is turned into a factor
 ESSENTIAL_FIELDS = frozenset({"recording", "score_file", "score", "path_choices", "path", "parts"})
 
 
@@ -176,7 +177,7 @@ def _check_activities(project: Project) -> None:
 def _check_mixer(project: Project) -> None:
     strips = (*project.mixer.strips, project.mixer.residual)
     levels = [project.mixer.master_gain_db, *(s.gain_db for s in strips)]
-    _require(all(level < math.inf for level in levels), "the mixer's levels")  # -inf dB is silence; NaN is nothing
+    _require(all(level <= MAX_GAIN_DB for level in levels), "the mixer's levels")  # -inf dB is silence; NaN is nothing
     _require(all(abs(s.pan) <= 1 for s in strips), "the mixer's pans")
 
 
@@ -185,7 +186,7 @@ def _check_note_edits(project: Project) -> None:
     keys = [edit.key for edit in project.note_edits]
     _require(_in_range([k.measure_index for k in keys], measure_count), "the measure of an edited note")
     _require(_in_range([k.part_index for k in keys], len(project.parts)), "the part of an edited note")
-    _require(all(edit.gain_db < math.inf for edit in project.note_edits), "the gain of a note")
+    _require(all(edit.gain_db <= MAX_GAIN_DB for edit in project.note_edits), "the gain of a note")
 
 
 _CHECKS: dict[str, Callable[[Project], None]] = {

@@ -25,7 +25,7 @@ def note_tracks(
     found = [(key, places.places_of(places.rows_of((key,)))) for key in keys]
     found = [(key, some) for key, some in found if some]
     if not found:
-        raise InputError("These notes have no stem to be taken from; separate the recording first.")
+        raise InputError("None of these notes has a sound of its own in the stems; select others.")
     if is_note_by_note:
         return tuple(_track(project, note_name(project, key), key.part_index, some) for key, some in found)
     parts = {key.part_index for key, _ in found}

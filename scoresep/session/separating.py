@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scoresep.engines.separation import engine_names
+from scoresep.engines.separation import BUDGETS, engine_names
 from scoresep.engines.separation.devices import DeviceState, device_states
 from scoresep.errors import UsageError
 from scoresep.files.audio_files import open_source
@@ -32,7 +32,7 @@ class SeparationAnswer:
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Refuse an engine that does not exist, before any work is done.
+    """Refuse an engine or a quality that does not exist, before any work is done.
 
     Raises
     ------
@@ -42,6 +42,9 @@ def check_recipe(recipe: Recipe) -> None:
     for engine in (recipe.engine, *(rule.engine for rule in recipe.rules)):
         if engine not in names:
             raise UsageError(f"There is no engine “{engine}”; choose one of {', '.join(names)}.")
+    for budget in (recipe.budget, *(rule.budget for rule in recipe.rules)):
+        if budget not in BUDGETS:
+            raise UsageError(f"There is no quality “{budget}”; choose one of {', '.join(BUDGETS)}.")
 
 
 def devices_here(progress: Progress) -> tuple[DeviceState, ...]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_scores import scale_score
 
+from scoresep.errors import UsageError
 from scoresep.model.audio import Recording
 from scoresep.model.project import Project, Recipe, RecipeRule, ScoreFile, apply_change
 from scoresep.session import edits
@@ -20,6 +21,7 @@ from scoresep.session.recipes import (
     rule_for,
     set_rule,
 )
+from scoresep.session.separating import check_recipe
 
 frames = st.one_of(st.none(), st.integers(0, 10**7))
 rules = st.builds(RecipeRule, st.sampled_from(["nmf", "auto"]), st.sampled_from(["best"]), frames, frames, frames)
@@ -77,3 +79,11 @@ def test_rules_go_with_their_parts_to_another_score_and_not_to_another_recording
     assert turned.recipe.rules == (RecipeRule("nmf", "best", 0), everywhere)
     recording = Recording("/a.wav", "key", 100, 1, 10)
     assert apply_change(turned, edits.set_recording(turned, recording)).recipe.rules == ()
+
+
+@pytest.mark.parametrize(
+    "recipe", [Recipe("nmf", "best", rules=(RecipeRule("nmf", "x"),)), Recipe("x"), Recipe("nmf", "")]
+)
+def test_what_does_not_exist_is_said_before_any_work(recipe: Recipe) -> None:
+    with pytest.raises(UsageError, match="choose one of"):
+        check_recipe(recipe)
