@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from session_desk import Desk, settle
 from small_scores import even_alignment, scale_score
 
 from scoresep.errors import UsageError
@@ -127,3 +128,12 @@ def test_edges_and_notes_are_found_near_a_place() -> None:
     assert edge_near(project.activities[0], 15_000.0, 50) is None
     notes, times = project.unfolded.notes, project.alignment.note_times
     assert note_edge_near(notes, times, 0, 5_040, 50) == 5000 and note_edge_near(notes, times, 0, 5_400, 50) is None
+
+
+def test_a_part_that_comes_back_while_it_is_segmented_sounds_afterwards(desk: Desk) -> None:
+    session = desk.aligned()
+    session.apply(edits.set_part(session.project, 1, "Leave part out", is_absent=True))
+    session.start_segmentation()
+    session.apply(edits.set_part(session.project, 1, "Take part in", is_absent=False))
+    settle(session)
+    assert session.project.activities is not None and len(session.project.activities[1].start_frame)

@@ -272,15 +272,6 @@ def test_who_plays_when_is_found_again_in_the_background(desk: Desk) -> None:
     assert session.project.activities == found and session.undo_text == "Segment"
 
 
-def test_a_part_that_comes_back_while_it_is_segmented_sounds_afterwards(desk: Desk) -> None:
-    session = desk.aligned()
-    session.apply(edits.set_part(session.project, 1, "Leave part out", is_absent=True))
-    session.start_segmentation()
-    session.apply(edits.set_part(session.project, 1, "Take part in", is_absent=False))
-    settle(session)
-    assert session.project.activities is not None and len(session.project.activities[1].start_frame)
-
-
 def test_a_cancelled_alignment_leaves_all_as_it_was_and_the_next_goes_well(desk: Desk) -> None:
     session = desk.aligned()
     before = session.project
