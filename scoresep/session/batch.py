@@ -104,6 +104,7 @@ def run_batch(pieces: tuple[Piece, ...], options: BatchOptions, progress: Progre
             text = "The memory was not enough; close other programs and try again."
             report = PieceReport(piece, "failed", seconds=time.monotonic() - start_s, remarks=(text,))
         except Exception as error:  # one failure stops nothing, and be it one of the program
+            part.check()  # a library may have made another error of the interruption
             _log.critical("unexpected in %s", piece.name, exc_info=error)
             text = f"Something went wrong that should not have ({type(error).__name__}: {error}); please report it."
             report = PieceReport(piece, "failed", seconds=time.monotonic() - start_s, remarks=(text,))

@@ -93,7 +93,8 @@ def weights_of(
         for low, high, maker in makers_over_time(claims, stem, frames):
             if low - fade_frames >= stop_frame or high + fade_frames <= start_frame:
                 continue
-            rise = gate([(low if low > 0 else None, None)], start_frame, stop_frame, fade_frames)
+            has_ramp = low > 0 and low + fade_frames > start_frame
+            rise = gate([(low, None)], start_frame, stop_frame, fade_frames) if has_ramp else np.float32(1.0)
             for weight in weights.values():
                 weight[stem] *= 1.0 - rise
             mine = weights.setdefault(maker, np.zeros((stem_count, stop_frame - start_frame), np.float32))
