@@ -11,11 +11,14 @@ from small_scores import even_alignment
 
 from scoresep.files.engraving import EngravingRequest, engrave_score
 from scoresep.files.score_files import open_score
+from scoresep.model.colors import contrast, default_part_colors
 from scoresep.model.path import performance_path, unfold
 from scoresep.model.project import PartSettings
 from scoresep.progress import Progress
 from scoresep.qt.scene import MOST_SHARE, Scene
+from scoresep.qt.score_view.marks import part_colors
 from scoresep.qt.score_view.score_strip import ScoreStrip
+from scoresep.qt.timeline.theme import Theme, dark_palette, light_palette
 from scoresep.qt.timeline.timeline_view import TimelineView
 
 PARTS = (PartSettings("Violin", "#0072b2"), PartSettings("Cello", "#d55e00"))
@@ -88,3 +91,11 @@ def test_another_lay_out_with_fewer_systems_marks_the_same_place(qtbot: QtBot, s
     for factor in (0.3, 4.0):
         strip.zoom(factor)  # the strip asks for another engraving, which is there at once
         assert strip.marks.rows == marks.rows and strip.marks.measure_index == marks.measure_index
+
+
+def test_what_sounds_looks_lit_on_dark_too() -> None:
+    parts = tuple(PartSettings(f"Part {i}", color) for i, color in enumerate(default_part_colors(8)))
+    dark, light = Theme.from_palette(dark_palette()), Theme.from_palette(light_palette())
+    for color in part_colors(parts, frozenset(), 8, dark).values():
+        assert contrast(color.name(), dark.ground.name()) >= 5
+    assert part_colors(parts, frozenset(), 8, light)[0] == light.part_color(parts[0].color, False)

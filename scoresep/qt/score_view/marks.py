@@ -15,10 +15,12 @@ from scoresep.model.project import PartSettings
 from scoresep.qt.score_view.placement import Placement
 from scoresep.qt.score_view.sounding import Position, SoundingScore
 from scoresep.qt.score_view.system_drawing import Drawings
-from scoresep.qt.timeline.theme import Theme, translucent
+from scoresep.qt.timeline.theme import Theme, blend, translucent
 
 # In staff spaces: how far the marked bar reaches beyond its staves, and the glow beyond a head.
 BAR_MARGIN_SPACES, GLOW_SPACES = 1.6, 0.55
+# How much of the ink's own lightness the colours of parts take on where the ground is dark.
+DARK_TINT = 0.4
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,12 @@ def bar_rect(placement: Placement, system: int, box: MeasureBox) -> QRectF:
 def part_colors(
     parts: tuple[PartSettings, ...], silent: frozenset[int | None], count: int, theme: Theme
 ) -> dict[int, QColor]:
-    """Return the colour in which the notes of each part are lit; parts that are not heard are pale."""
+    """Return the colour in which the notes of each part are lit; parts that are not heard are pale.
+
+    On dark they are lightened: beside heads that are nearly white a deep colour would look put out, not lit.
+    """
     known = [p.color for p in parts] + ["#8c8c8c"] * max(count - len(parts), 0)
-    return {i: theme.part_color(color, i in silent) for i, color in enumerate(known)}
+    colors = {i: theme.part_color(color, i in silent) for i, color in enumerate(known)}
+    if not theme.is_dark:
+        return colors
+    return {i: color if i in silent else blend(color, theme.text, DARK_TINT) for i, color in colors.items()}

@@ -31,7 +31,10 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("Click", "Move the playhead"),
     ("Drag, Shift + click", "Select a range; with Ctrl from bar line to bar line"),
     ("Double-click", "Select the note, segment or bar"),
-    ("Drag a bar line in the ruler", "Put the bar where it sounds; Alt does not snap to attacks, Escape cancels"),
+    (
+        "Drag a bar line in the ruler",
+        "Put the bar where it sounds; Alt while dragging: no snap to attacks; Escape cancels",
+    ),
     ("Drag the edge of an activity", "While correcting by hand: where the part begins or ends; snaps to its notes"),
     ("Click on a note, Ctrl + click", "Select the note; add it to those that are selected, or take it away"),
     ("Shift + click on a note", "Select all notes of its part from the last selected one to it"),
