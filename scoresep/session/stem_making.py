@@ -29,7 +29,7 @@ from scoresep.session.separation_request import SeparationRequest
 
 LEARNING_SHARE = 0.6  # of the time
 LEVEL_S = 0.25  # the unexplained share is told for blocks of this length
-JOINED_BY = " + "  # names of engines that have each made something
+JOINED_BY = ", "  # names of engines that have each made something; an engine that is several has + in its name
 _FILL_FRAMES = 1 << 18
 
 Samples = NDArray[np.float32]
@@ -91,7 +91,8 @@ class StemMaking:
             source.frames, source.sample_rate, source.channels, self._request.notes.stem_count, self._request.edges
         )
         left = self._without_finished(stretches)
-        learned = self._learn(progress.part(0.0, LEARNING_SHARE)) if any(map(self._is_new, left)) else {}
+        must_learn = not left or any(map(self._is_new, left))  # all finished before: who did it is to be told
+        learned = self._learn(progress.part(0.0, LEARNING_SHARE)) if must_learn else {}
         writing, count = progress.part(LEARNING_SHARE, 1.0), len(left)
         while left:
             stretch = next_stretch(left, progress.wished_frame)
@@ -163,7 +164,7 @@ class StemMaking:
             elif maker[0] != AUTO or before is None:
                 names.append(maker[0])
             else:
-                names += before.engine.split(JOINED_BY)[:1]
+                names += [name for name in before.engine.split(JOINED_BY) if name.startswith(AUTO)] or [AUTO]
         device = next((r.device for r in reports.values()), before.device if before else "cpu")
         warnings = tuple(dict.fromkeys(warning for report in reports.values() for warning in report.warnings))
         return SeparationReport(JOINED_BY.join(dict.fromkeys(names)), device, warnings)

@@ -110,6 +110,19 @@ def test_what_a_dead_process_has_finished_is_not_made_again(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["again", "whole"]
 
 
+def test_who_made_stems_is_known_also_when_only_their_names_were_missing(
+    request_of_all: SeparationRequest, tmp_path: Path, computed: list[tuple[int, int]]
+) -> None:
+    request = replace(request_of_all, recipe=Recipe("auto", "preview"), folder=str(tmp_path / "stems"))
+    writer = StemFolderWriter(request.folder, request.recording, [(0, "High"), (1, "Low")], request.making_key)
+    with open_source(request.recording) as source:
+        report = StemMaking(request, (0, 1), source, writer).run(Progress())
+    die(writer)
+    computed.clear()
+    stem_set = separate_recording(request, Progress()).stem_set
+    assert not computed and (stem_set.engine, stem_set.device) == (report.engine, report.device)
+
+
 def test_what_was_begun_with_other_notes_is_of_no_use(request_of_all: SeparationRequest, tmp_path: Path) -> None:
     other = replace(request_of_all, notes=moved(request_of_all.notes, 0, 100))
     writer = StemFolderWriter(tmp_path / "a", other.recording, [(0, "High"), (1, "Low")], other.making_key)
@@ -235,6 +248,16 @@ def test_a_rule_makes_only_the_part_and_stretch_again_that_it_is_for(
     back = made(replace(request_of_all, earlier=str(tmp_path / "after")), tmp_path / "back")
     assert 0 < sum(b - a for a, b in computed) < stop - start + RATE
     np.testing.assert_allclose(back, read(tmp_path / "before"), atol=1e-5)
+
+
+def test_all_who_made_stems_are_named(request_of_all: SeparationRequest, tmp_path: Path) -> None:
+    automatic = replace(request_of_all, recipe=Recipe("auto", "balanced"), folder=str(tmp_path / "before"))
+    before = separate_recording(automatic, Progress()).stem_set.engine
+    assert before.startswith("auto (") and " + " in before, "several, so that the test can fail"
+    rules = (RecipeRule("nmf", "preview", 1),)
+    ruled = replace(automatic, recipe=replace(automatic.recipe, rules=rules), folder=str(tmp_path / "after"))
+    after = separate_recording(replace(ruled, earlier=str(tmp_path / "before")), Progress()).stem_set.engine
+    assert after == f"{before}, nmf"
 
 
 def test_a_rule_for_a_whole_part_leaves_the_other_parts_alone(
