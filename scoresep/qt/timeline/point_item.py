@@ -127,7 +127,10 @@ def _paint_dragged(ctx: PaintContext, layout: ScoreLayout, dragged: Dragged, roo
     paint_tempo(ctx, before, limits, band, theme.faint_text)
     paint_tempo(ctx, after, limits, band, theme.accent, width=2.0)
     text = tempo_text(after, dragged.frame)
-    plate = QRectF(band.left() + 4, band.top() + 3, QFontMetricsF(painter.font()).horizontalAdvance(text) + 12, 17)
+    first = after.quarters_per_minute[:1]
+    is_high = bool(len(first)) and float(first[0]) ** 2 > limits[0] * limits[1]  # the words leave the curve in sight
+    y = band.bottom() - 20 if is_high else band.top() + 3
+    plate = QRectF(band.left() + 4, y, QFontMetricsF(painter.font()).horizontalAdvance(text) + 12, 17)
     painter.fillRect(plate, translucent(theme.ground, 0.85))
     painter.setPen(theme.text)
     painter.drawText(plate, int(Qt.AlignmentFlag.AlignCenter), text)
