@@ -44,7 +44,7 @@ class SourceNetworkSettings:
     """
 
     shape: SourceFilterSettings = field(default_factory=SourceFilterSettings)
-    steps_per_s: float = 12.0
+    steps_per_s: float = 20.0
     least_steps: int = 150
     most_steps: int = 3000
     excerpt_windows: int = 96
@@ -55,7 +55,7 @@ class SourceNetworkSettings:
     part_code: int = 12
     heard_partials: int = 24
     order: int = 16
-    learning_rate: float = 6e-3
+    learning_rate: float = 12e-3
     log_weight: float = 0.1
     settle_rounds: int = 12
 
