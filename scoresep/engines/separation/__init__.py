@@ -68,15 +68,19 @@ def make_engine(name: str) -> Separator:
 def _automatic() -> Separator:
     """Return what is best within each budget; weights and costs as measured on players, singers and sampled sound."""
     from scoresep.engines.separation.combined import CombinedSeparator, Member
+    from scoresep.engines.separation.knowledge.separator import KnowledgeSeparator
 
-    def member(name: str, budget: str, weight: float, cost: float) -> Member:
-        return Member(make_engine(name), budget, weight, name == "source-filter", cost)
+    def both(budget: str) -> tuple[Member, Member]:
+        voices = Member(make_engine("source-filter"), budget, 0.45, is_for_lines=True, cost=7.0)
+        return Member(make_engine("nmf"), budget, 0.55), voices
 
+    # the network learns from the two together, and makes better what they leave undivided
+    teacher = CombinedSeparator("nmf + source-filter", {budget: both(budget) for budget in BUDGETS})
     return CombinedSeparator(
         AUTO,
         {
-            "preview": (member("nmf", "preview", 1.0, 1.0),),
-            "balanced": (member("nmf", "balanced", 0.55, 1.0), member("source-filter", "balanced", 0.45, 7.0)),
-            "best": (member("knowledge", "best", 0.55, 4.0), member("source-filter", "best", 0.45, 1.0)),
+            "preview": (Member(make_engine("nmf"), "preview"),),
+            "balanced": both("balanced"),
+            "best": (Member(KnowledgeSeparator(teacher), "best"),),
         },
     )
