@@ -258,7 +258,7 @@ class MainWindow(QMainWindow):
 
     def _set_shown(self, widget: QWidget, is_shown: bool) -> None:
         """Show or hide a piece of the window; the keyboard goes to the page, not to whatever comes next in it."""
-        focus = self.focusWidget()
+        focus: QWidget | None = self.focusWidget()
         if not is_shown and focus is not None and (focus is widget or widget.isAncestorOf(focus)):
             self.pages.currentWidget().setFocus()
         widget.setVisible(is_shown)

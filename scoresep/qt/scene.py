@@ -61,9 +61,10 @@ class Scene(QSplitter):
 
     def _divide(self) -> None:
         """Give the strip what it wants, or its share of the present height."""
-        sizes = self.sizes()
+        sizes, strip = self.sizes(), self.widget(0)
         total = sum(sizes)
-        if not self.is_by_hand and self._wanted_height_px and self.widget(0).isVisible() and total > 0:
+        is_shown = strip is not None and strip.isVisible()
+        if not self.is_by_hand and self._wanted_height_px and is_shown and total > 0:
             height_px = min(self._wanted_height_px, round(MOST_SHARE * total))
             if height_px != sizes[0]:
                 self.setSizes([height_px, total - height_px])
