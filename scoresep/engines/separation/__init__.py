@@ -17,6 +17,7 @@ AUTO_TEXT = "What is best for most recordings, within the time that the quality 
 ENGINES = {
     "nmf": "Harmonic templates for every part, learned from the recording within seconds; needs no GPU.",
     "source-filter": "A voice for every part, its pitch found moment by moment; best for singers, strings and winds.",
+    "source-network": "A network trained on this recording says how every voice is produced; for singers, given time.",
     "knowledge": "A small network trained on this recording alone, from its score; it takes its time, or a GPU.",
 }
 
@@ -58,6 +59,10 @@ def make_engine(name: str) -> Separator:
         from scoresep.engines.separation.source_filter.separator import SourceFilterSeparator
 
         return SourceFilterSeparator()
+    if name == "source-network":
+        from scoresep.engines.separation.source_network.separator import SourceNetworkSeparator
+
+        return SourceNetworkSeparator()
     if name == "knowledge":
         from scoresep.engines.separation.knowledge.separator import KnowledgeSeparator
 
@@ -74,8 +79,9 @@ def _automatic() -> Separator:
         voices = Member(make_engine("source-filter"), budget, 0.45, is_for_lines=True, cost=7.0)
         return Member(make_engine("nmf"), budget, 0.55), voices
 
-    # the network learns from the two together, and makes better what they leave undivided
-    teacher = CombinedSeparator("nmf + source-filter", {budget: both(budget) for budget in BUDGETS})
+    # the network learns from the others together, and makes better what they leave undivided
+    slow = Member(make_engine("source-network"), "balanced", 0.4, is_for_lines=True, cost=15.0)
+    teacher = CombinedSeparator("voices", {budget: (*both(budget), slow) for budget in BUDGETS})
     return CombinedSeparator(
         AUTO,
         {
