@@ -15,6 +15,12 @@ ERROR, WARNING = "scoresep: ", "Warning: "
 NOTE = re.compile(r".*\b(played|followed)\b.*\.")  # what was found out about the repeats
 
 
+# What the alignment says of a recording that does not hold just the score.
+OF_THE_ALIGNMENT = re.compile(
+    r"hardly fits|The recording (begins|ends|leaves out)|that the score does not have|once more than the score"
+)
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended.

@@ -130,6 +130,8 @@ def test_a_narrow_bar_makes_room_for_the_switch(qtbot: QtBot, two: Bench) -> Non
     bar.setParent(None)
     qtbot.addWidget(bar)
     bar.show()
+    bar.resize(3000, bar.height())
+    qtbot.waitUntil(lambda: bar.align.width() >= bar.align.full_width)
     bar.resize(bar._row.sizeHint().width() + 2, bar.height())
     assert bar.align.width() >= bar.align.full_width
     bar.show_compare(True)

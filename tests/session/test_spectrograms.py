@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from session_desk import Desk, settle, until
+from session_desk import Desk, settle
 
 from scoresep.errors import AudioFileError, Cancelled
 from scoresep.files.stem_files import StemFolderWriter
@@ -14,7 +14,7 @@ from scoresep.model.project import Project
 from scoresep.model.spectrogram import midi_to_bin
 from scoresep.progress import Progress
 from scoresep.session import edits, spectrograms
-from scoresep.session.jobs import Worker
+from scoresep.session.jobs import JobRunner, Worker
 from scoresep.session.session import Session
 from scoresep.session.spectrograms import SoundToShow, build_spectrograms, recording_to_show, stem_to_show
 
@@ -50,12 +50,11 @@ def test_there_is_nothing_to_show_without_a_recording() -> None:
 
 
 def test_a_worker_computes_it_and_the_window_need_not_wait(session: Session) -> None:
-    sound, got = sound_of(session.project), []
-    session.start_job("spectrogram", "Draw", build_spectrograms, ((sound,),), got.append, Worker.SPECTRA)
-    until(session, lambda: bool(got))
+    sound, runner = sound_of(session.project), JobRunner()  # a worker of its own, that knows of this cache
+    job = runner.wait(runner.start("Draw", build_spectrograms, ((sound,),), Worker.SPECTRA))
+    runner.close()
     found = spectrograms.load(sound)
-    assert found is not None and found.is_complete and got == [(sound.content_key,)]
-    assert not session.messages
+    assert found is not None and found.is_complete and job.result == (sound.content_key,)
 
 
 def test_what_was_computed_before_an_end_is_kept(session: Session) -> None:
