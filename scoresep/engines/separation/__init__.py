@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scoresep.engines.separation.protocol import (
     BUDGETS,
     Arrays,
@@ -79,6 +81,12 @@ def _automatic() -> Separator:
         voices = Member(make_engine("source-filter"), budget, 0.45, is_for_lines=True, cost=7.0)
         return Member(make_engine("nmf"), budget, 0.55), voices
 
+    def by_kind() -> tuple[Member, ...]:
+        """Players by templates and voices, singers by templates and the network of voices."""
+        templates, voices = both("balanced")
+        singers = Member(make_engine("source-network"), "balanced", 0.55, True, for_wandering=True, cost=15.0)
+        return templates, replace(voices, for_wandering=False), singers
+
     # the network learns from the others together, and makes better what they leave undivided
     slow = Member(make_engine("source-network"), "balanced", 0.4, is_for_lines=True, cost=15.0)
     teacher = CombinedSeparator("voices", {budget: (*both(budget), slow) for budget in BUDGETS})
@@ -86,7 +94,7 @@ def _automatic() -> Separator:
         AUTO,
         {
             "preview": (Member(make_engine("nmf"), "preview"),),
-            "balanced": both("balanced"),
+            "balanced": by_kind(),
             "best": (Member(KnowledgeSeparator(teacher), "best"),),
         },
     )

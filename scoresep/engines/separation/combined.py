@@ -36,6 +36,8 @@ class Member:
         How much its stems count.
     is_for_lines : bool
         Whether it is made for parts that play one note at a time: where parts play chords it counts for less.
+    for_wandering : bool or None
+        Whether it is asked only where pitches wander, as those of singers do, or only where they do not.
     cost : float
         How long it takes, as a share of the time of all.
     """
@@ -44,6 +46,7 @@ class Member:
     budget: str
     weight: float = 1.0
     is_for_lines: bool = False
+    for_wandering: bool | None = None
     cost: float = 1.0
 
 
@@ -54,7 +57,7 @@ class CombinedSeparator:
     ----------
     name : str
     members : mapping of str to tuple of Member
-        Which of them work for each budget.
+        Which of them work for each budget; the first one always does, and tells whether pitches wander (`wanders`).
     """
 
     def __init__(self, name: str, members: Mapping[str, tuple[Member, ...]]) -> None:
@@ -71,24 +74,36 @@ class CombinedSeparator:
         keep: Callable[[Arrays], None] | None = None,
     ) -> CombinedLearned:
         """Let every engine learn; see `protocol.Separator`."""
-        members, weights = _counting(self._members, options.budget, notes, known)
-        parts = _parts(progress, [member.cost for member in members])
-        own: dict[str, NDArray[Any]] = {_WEIGHTS: weights, _BUDGET: np.array(options.budget)}
-        kept = dict(own)
-        learned: list[Learned] = []
-        for member, part in zip(members, parts, strict=True):
-            prefix = f"{member.engine.name}:"
-            mine = {name.removeprefix(prefix): v for name, v in (known or {}).items() if name.startswith(prefix)}
+        possible = self._members[options.budget]
+        parts = dict(zip((m.engine.name for m in possible), _parts(progress, [m.cost for m in possible]), strict=True))
+        kept: dict[str, NDArray[Any]] = {}
+        learned: dict[str, Learned] = {}
 
-            def keep_mine(arrays: Arrays, prefix: str = prefix) -> None:
-                kept.update({prefix + name: values for name, values in arrays.items()})
+        def learn(member: Member) -> Learned:
+            name = member.engine.name
+            prefix = f"{name}:"
+            mine = {key.removeprefix(prefix): v for key, v in (known or {}).items() if key.startswith(prefix)}
+
+            def keep_mine(arrays: Arrays) -> None:
+                kept.update({prefix + key: values for key, values in arrays.items()})
                 if keep is not None:
                     keep(kept)
 
             how = SeparationOptions(options.device, member.budget, options.seed)
-            learned.append(member.engine.learn(source, notes, how, part, mine or None, keep_mine))
-            keep_mine(learned[-1].arrays())
-        return CombinedLearned(self.name, members, tuple(learned), own)
+            learned[name] = member.engine.learn(source, notes, how, parts[name], mine or None, keep_mine)
+            keep_mine(learned[name].arrays())
+            return learned[name]
+
+        # the first, which is quick, tells what kind of recording it is
+        wanders = bool(getattr(learn(possible[0]), "wanders", False))
+        fitting = tuple(m for m in possible if m.for_wandering in (None, wanders))
+        members, weights = _counting(fitting, options.budget, notes, known)
+        own: dict[str, NDArray[Any]] = {_WEIGHTS: weights, _BUDGET: np.array(options.budget)}
+        kept.update(own)
+        for member in members:
+            if member.engine.name not in learned:
+                learn(member)
+        return CombinedLearned(self.name, members, tuple(learned[m.engine.name] for m in members), own)
 
 
 class CombinedLearned:
@@ -137,10 +152,10 @@ class CombinedLearned:
 
 
 def _counting(
-    of_budget: Mapping[str, tuple[Member, ...]], budget: str, notes: SoundingNotes, known: Arrays | None
+    members: tuple[Member, ...], budget: str, notes: SoundingNotes, known: Arrays | None
 ) -> tuple[tuple[Member, ...], NDArray[np.float64]]:
     """Return the members that count, and for how much; as before where that is known, since stems shall stay alike."""
-    members, before = of_budget[budget], known or {}
+    before = known or {}
     if str(before.get(_BUDGET)) == budget:
         heard = {name.split(":")[0] for name in before}
         same = tuple(member for member in members if member.engine.name in heard)

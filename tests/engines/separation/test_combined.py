@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from separation_audio import QUICK, RATE, duet, notes_of
 
 from scoresep.engines.separation import SeparationOptions
@@ -92,3 +94,16 @@ def test_where_chords_are_played_an_engine_for_lines_counts_for_little() -> None
     np.testing.assert_allclose(learned.arrays()["weights"], [1.0])
     again = both.learn(source, notes, OPTIONS, Progress(), learned.arrays())
     np.testing.assert_allclose(again.arrays()["weights"], [1.0], err_msg="it stays as it was learned")
+
+
+@pytest.mark.parametrize("window_s", [0.128, 0.186])
+def test_singers_and_players_have_engines_of_their_own(window_s: float) -> None:
+    notes, stems = duet()
+    source = ArraySource(stems.sum(0)[None], RATE)
+    first = NmfSeparator(replace(QUICK, window_s=window_s))
+    other = Member(Other(QUICK), "balanced", 1.0, for_wandering=True)
+    both = CombinedSeparator("auto", {"balanced": (Member(first, "balanced"), other)})
+    learned = both.learn(source, notes, OPTIONS, Progress())
+    assert learned.report().engine == ("auto (nmf + other)" if window_s == 0.128 else "auto (nmf)")
+    again = both.learn(source, notes, OPTIONS, Progress(), learned.arrays())
+    assert again.report() == learned.report()

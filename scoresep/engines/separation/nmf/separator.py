@@ -26,6 +26,7 @@ from scoresep.engines.separation.nmf.keeping import Sounds, sounds_of
 from scoresep.engines.separation.nmf.masks import masked, stem_powers
 from scoresep.engines.separation.nmf.settings import NmfSettings, settings_for
 from scoresep.engines.separation.nmf.wandering import MUCH_CENTS, for_wandering, wandering_cents
+from scoresep.engines.separation.nmf.wandering import WINDOW_S as WANDERING_WINDOW_S
 from scoresep.engines.separation.protocol import Arrays, SeparationOptions, SeparationReport
 from scoresep.engines.separation.spatial import Covariances, CovarianceSum, filtered
 from scoresep.engines.separation.workplace import LEAST_BLOCK_WINDOWS, Workplace
@@ -130,6 +131,11 @@ class NmfLearned:
     def __init__(self, engine: str, sounds: Sounds, grid: FrameGrid, settings: NmfSettings, place: Workplace) -> None:
         self._engine, self._sounds, self._grid, self._settings, self._place = engine, sounds, grid, settings, place
         self._ready: tuple[SoundingNotes, torch.device, _Ready] | None = None
+
+    @property
+    def wanders(self) -> bool:
+        """Whether pitches were found to wander within notes."""
+        return self._settings.window_s == WANDERING_WINDOW_S
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the dictionary."""
