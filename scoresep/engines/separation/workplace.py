@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 
-from scoresep.engines.separation.devices import release_memory
+from scoresep.engines.separation.devices import is_out_of_memory, release_memory
 from scoresep.errors import OutOfMemoryError
 
 LEAST_BLOCK_WINDOWS = 16
+
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -27,6 +31,27 @@ class Workplace:
     device: torch.device
     block_windows: int
     warnings: list[str] = field(default_factory=list)
+
+    def within_memory(self, work: Callable[[], Answer]) -> Answer:
+        """Do some work, once more with less at a time or elsewhere as long as the memory is not enough.
+
+        Parameters
+        ----------
+        work : callable
+            Asks for `device` and `block_windows` anew each time.
+
+        Raises
+        ------
+        OutOfMemoryError
+            There is nothing less to try.
+        """
+        while True:
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self.retreat(error)
 
     def retreat(self, error: BaseException) -> None:
         """Make do with less memory, or give up.

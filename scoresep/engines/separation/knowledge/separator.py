@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scoresep.engines.separation.devices import choose_device, is_out_of_memory
+from scoresep.engines.separation.devices import choose_device
 from scoresep.engines.separation.grid import make_grid
 from scoresep.engines.separation.knowledge.dividing import Divider
 from scoresep.engines.separation.knowledge.hearing import Heard, Hearing
@@ -83,17 +83,14 @@ class KnowledgeSeparator:
             of_teacher(known),
             lambda arrays: keep_all(with_teacher(arrays)),
         )
-        while True:
-            try:
-                state, heard = state_of(known, notes.stem_count, settings, options.seed, place.device)
-                learned = KnowledgeLearned(teacher, state, heard, settings, place)
-                rest = progress.part(TEACHER_SHARE, 1.0)
-                _train(learned, source, notes, options.seed, rest, keep_all)
-                return learned
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                place.retreat(error)
+
+        def trained() -> KnowledgeLearned:
+            state, heard = state_of(known, notes.stem_count, settings, options.seed, place.device)
+            learned = KnowledgeLearned(teacher, state, heard, settings, place)
+            _train(learned, source, notes, options.seed, progress.part(TEACHER_SHARE, 1.0), keep_all)
+            return learned
+
+        return place.within_memory(trained)
 
 
 def _keep_nothing(arrays: Arrays) -> None:
@@ -196,13 +193,11 @@ class KnowledgeLearned:
         """Separate a stretch; see `protocol.Learned`."""
         if self.heard is None or not self.heard.blend or not _is_shared(voices_of(notes)):
             return self.teacher.stems(source, notes, start_frame, stop_frame, progress)
-        hearing = Hearing.of(source, notes, self.settings, self.heard)
+        hearing, blend, place = Hearing.of(source, notes, self.settings, self.heard), self.heard.blend, self._place
+
+        def divided() -> NDArray[np.float32]:
+            divider = Divider(self.state.mean.to(place.device), hearing, self.teacher, source)
+            return divider.stems(start_frame, stop_frame, blend, place.block_windows, progress)
+
         with torch.inference_mode():
-            while True:
-                try:
-                    divider = Divider(self.state.mean.to(self._place.device), hearing, self.teacher, source)
-                    return divider.stems(start_frame, stop_frame, self.heard.blend, self._place.block_windows, progress)
-                except (RuntimeError, MemoryError) as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    self._place.retreat(error)
+            return place.within_memory(divided)

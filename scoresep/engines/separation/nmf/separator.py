@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from scoresep.engines.separation.devices import choose_device, free_bytes, is_out_of_memory
-from scoresep.engines.separation.grid import FrameGrid, OverlapAdd, make_grid, read_spectra
+from scoresep.engines.separation.block_by_block import stems_block_by_block
+from scoresep.engines.separation.devices import choose_device, free_bytes
+from scoresep.engines.separation.grid import FrameGrid, make_grid, read_spectra
 from scoresep.engines.separation.nmf.dictionary import Dictionary, Rows
 from scoresep.engines.separation.nmf.fitting import Block, Table, fit_loudness, learn, make_block
 from scoresep.engines.separation.nmf.keeping import Sounds, sounds_of
@@ -74,7 +75,8 @@ class NmfSeparator:
             if sounds is not None:
                 return NmfLearned(self.name, sounds, grid, possible, place)
         with torch.inference_mode():
-            learned = _learn(source, notes, settings, self._settings is None, place, progress)
+            adapts = self._settings is None
+            learned = place.within_memory(lambda: _learn(source, notes, settings, adapts, place, progress))
         return NmfLearned(self.name, *learned, place)
 
 
@@ -88,18 +90,12 @@ def _learn(
 ) -> tuple[Sounds, FrameGrid, NmfSettings]:
     """Learn the sounds; where pitches wander, and the settings may adapt, once more with what suits them."""
     grid = make_grid(source.frames, source.sample_rate, settings.window_s)
-    while True:
-        try:
-            dictionary = Dictionary(Rows(notes, grid, settings), grid, source.channels, settings, place.device)
-            heard = learn(source, dictionary, place.block_windows, progress.part(0.0, 0.75))
-            if adapts and wandering_cents(dictionary, heard) > MUCH_CENTS:
-                return _learn(source, notes, for_wandering(settings), False, place, progress.part(0.75, 1.0))
-            where = _locate(source, dictionary, heard, progress.part(0.75, 1.0))
-            return Sounds.of(dictionary, where), grid, settings
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            place.retreat(error)
+    dictionary = Dictionary(Rows(notes, grid, settings), grid, source.channels, settings, place.device)
+    heard = learn(source, dictionary, place.block_windows, progress.part(0.0, 0.75))
+    if adapts and wandering_cents(dictionary, heard) > MUCH_CENTS:
+        return _learn(source, notes, for_wandering(settings), False, place, progress.part(0.75, 1.0))
+    where = _locate(source, dictionary, heard, progress.part(0.75, 1.0))
+    return Sounds.of(dictionary, where), grid, settings
 
 
 def _locate(
@@ -149,26 +145,14 @@ class NmfLearned:
         self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
     ) -> NDArray[np.float32]:
         """Separate a stretch; see `protocol.Learned`."""
+        place, shape, stretch = self._place, (notes.stem_count, source.channels), (start_frame, stop_frame)
+
+        def divided(first: int, end: int) -> tuple[int, torch.Tensor]:
+            last = min(first + place.block_windows, end)
+            return last, self._ready_for(source, notes).block_stems(source, first, last, progress)
+
         with torch.inference_mode():
-            place, ready = self._place, self._ready_for(source, notes)
-            adder = OverlapAdd(self._grid, notes.stem_count, source.channels, place.device, start_frame, stop_frame)
-            result = np.empty((notes.stem_count, source.channels, stop_frame - start_frame), np.float32)
-            first, written = adder.first, 0
-            while first < adder.last:
-                progress.update((first - adder.first) / (adder.last - adder.first), "Making the stems")
-                last = min(first + place.block_windows, adder.last)
-                try:
-                    samples = adder.add(ready.block_stems(source, first, last, progress))
-                except (RuntimeError, MemoryError) as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    place.retreat(error)
-                    ready = self._ready_for(source, notes)
-                    adder.move_to(place.device)
-                    continue
-                result[:, :, written : written + samples.shape[2]] = samples
-                first, written = last, written + samples.shape[2]
-        return result
+            return stems_block_by_block(self._grid, place, shape, stretch, divided, progress)
 
     def _ready_for(self, source: SampleSource, notes: SoundingNotes) -> _Ready:
         device = self._place.device

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scoresep.engines.separation.activity import Pitches
-from scoresep.engines.separation.devices import is_out_of_memory
-from scoresep.engines.separation.grid import OverlapAdd, make_grid, read_spectra
+from scoresep.engines.separation.block_by_block import stems_block_by_block
+from scoresep.engines.separation.grid import make_grid, read_spectra
 from scoresep.engines.separation.protocol import Arrays, SeparationReport
 from scoresep.engines.separation.source_filter.cells import View, blocks_of, cells_of
 from scoresep.engines.separation.source_filter.fitting import Fit
@@ -138,27 +138,14 @@ class SourceFilterLearned:
     ) -> NDArray[np.float32]:
         """Separate a stretch; see `protocol.Learned`."""
         view = View(notes, self._grid, self._settings)
-        result = np.empty((notes.stem_count, source.channels, stop_frame - start_frame), np.float32)
+        shape, stretch = (notes.stem_count, source.channels), (start_frame, stop_frame)
+
+        def divided_block(first: int, end: int) -> tuple[int, Tensor]:
+            last = blocks_of(view, first, end, min(self._place.block_windows, STEM_WINDOWS))[0][1]
+            return last, self._spectra(source, view, first, last, progress)
+
         with torch.inference_mode():
-            adder = OverlapAdd(
-                self._grid, notes.stem_count, source.channels, self._place.device, start_frame, stop_frame
-            )
-            first, written = adder.first, 0
-            while first < adder.last:
-                progress.update((first - adder.first) / (adder.last - adder.first), "Making the stems")
-                most = min(self._place.block_windows, STEM_WINDOWS)
-                last = blocks_of(view, first, adder.last, most)[0][1]
-                try:
-                    samples = adder.add(self._spectra(source, view, first, last, progress))
-                except (RuntimeError, MemoryError) as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    self._place.retreat(error)
-                    adder.move_to(self._place.device)
-                    continue
-                result[:, :, written : written + samples.shape[2]] = samples
-                first, written = last, written + samples.shape[2]
-        return result
+            return stems_block_by_block(self._grid, self._place, shape, stretch, divided_block, progress)
 
     def _spectra(self, source: SampleSource, view: View, first: int, last: int, progress: Progress) -> Tensor:
         """Return the spectra of all stems in the windows [first, last), shape (stems, channels, windows, bins)."""

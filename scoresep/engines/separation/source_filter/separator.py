@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scoresep.engines.separation.devices import choose_device, is_out_of_memory
+from scoresep.engines.separation.devices import choose_device
 from scoresep.engines.separation.grid import FrameGrid, make_grid, read_spectra
 from scoresep.engines.separation.protocol import Arrays, SeparationOptions
 from scoresep.engines.separation.source_filter.cells import Cells, View, blocks_of, cells_of, limits_of
@@ -68,20 +68,10 @@ class SourceFilterSeparator:
         findings = findings_of(known, source, notes.stem_count, settings)
         if findings is None:
             with torch.inference_mode():
-                findings = _retrying(place, lambda: _find(source, notes, settings, place, progress))
+                findings = place.within_memory(lambda: _find(source, notes, settings, place, progress))
             if keep is not None:
                 keep(findings.arrays(source, settings))
         return SourceFilterLearned(self.name, findings, source, settings, place)
-
-
-def _retrying(place: Workplace, work: Callable[[], Findings]) -> Findings:
-    while True:
-        try:
-            return work()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            place.retreat(error)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scoresep.engines.separation.devices import is_out_of_memory
-from scoresep.engines.separation.grid import OverlapAdd
+from scoresep.engines.separation.block_by_block import stems_block_by_block
 from scoresep.engines.separation.protocol import SeparationReport
 from scoresep.engines.separation.source_filter.masks import divided, stem_powers
 from scoresep.engines.separation.source_network.hearing import Ear
@@ -98,25 +97,15 @@ class SourceNetworkLearned:
     ) -> NDArray[np.float32]:
         """Separate a stretch; see `protocol.Learned`."""
         place, grid = self._place, self._divider(source, notes).grid
-        result = np.empty((notes.stem_count, source.channels, stop_frame - start_frame), np.float32)
+        shape, stretch = (notes.stem_count, source.channels), (start_frame, stop_frame)
+
+        def divided_block(first: int, end: int) -> tuple[int, Tensor]:
+            divider = self._divider(source, notes)
+            last = divider.blocks(first, end, place.block_windows)[0][1]
+            return last, divider.spectra(first, last, progress.check)
+
         with torch.inference_mode():
-            adder = OverlapAdd(grid, notes.stem_count, source.channels, place.device, start_frame, stop_frame)
-            first, written = adder.first, 0
-            while first < adder.last:
-                progress.update((first - adder.first) / (adder.last - adder.first), "Making the stems")
-                try:
-                    divider = self._divider(source, notes)
-                    last = divider.blocks(first, adder.last, place.block_windows)[0][1]
-                    samples = adder.add(divider.spectra(first, last, progress.check))
-                except (RuntimeError, MemoryError) as error:
-                    if not is_out_of_memory(error):
-                        raise
-                    place.retreat(error)
-                    adder.move_to(place.device)
-                    continue
-                result[:, :, written : written + samples.shape[2]] = samples
-                first, written = last, written + samples.shape[2]
-        return result
+            return stems_block_by_block(grid, place, shape, stretch, divided_block, progress)
 
     def _divider(self, source: SampleSource, notes: SoundingNotes) -> Divider:
         device, found, settings = self._place.device, self._findings, self._settings

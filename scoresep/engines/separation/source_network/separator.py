@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from scoresep.engines.separation.devices import choose_device, is_out_of_memory
+from scoresep.engines.separation.devices import choose_device
 from scoresep.engines.separation.grid import make_grid
 from scoresep.engines.separation.protocol import Arrays, SeparationOptions
 from scoresep.engines.separation.source_filter.tracks import Tracks, speed_cents_per_s
@@ -61,15 +61,13 @@ class SourceNetworkSeparator:
         """Follow all notes and train, or go on with it; see `protocol.Separator`."""
         settings = self._settings or settings_for(options.budget)
         place = Workplace(choose_device(options.device), BLOCK_WINDOWS)
-        while True:
-            try:
-                learning = _Learning(source, notes, settings, options.seed, place, keep or _keep_nothing)
-                findings = learning.findings(known, progress)
-                return SourceNetworkLearned(self.name, findings, learning.form, settings, place)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                place.retreat(error)
+
+        def learned() -> SourceNetworkLearned:
+            learning = _Learning(source, notes, settings, options.seed, place, keep or _keep_nothing)
+            findings = learning.findings(known, progress)
+            return SourceNetworkLearned(self.name, findings, learning.form, settings, place)
+
+        return place.within_memory(learned)
 
 
 def _keep_nothing(arrays: Mapping[str, NDArray[Any]]) -> None:
