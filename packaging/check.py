@@ -24,7 +24,7 @@ STEPS: dict[str, list[str]] = {
     "lint": ["-m", "ruff", "check", "--quiet", "."],
     "types": ["-m", "mypy"],
     "imports": ["-c", LINT_IMPORTS, "--no-cache"],
-    "tests": ["-m", "pytest"],
+    "tests": ["-m", "pytest", "-n", "2"],
 }
 
 

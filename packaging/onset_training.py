@@ -28,8 +28,16 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import fftconvolve
 
-from scoresep.engines.alignment.note_patches import CHANNELS, FRAMES, HALF_WIDTH, PlacedNotes, heard_levels, patches
-from scoresep.engines.alignment.onset_network import DILATIONS, TAPS
+from scoresep.engines.alignment.onset_detection import (
+    CHANNELS,
+    DILATIONS,
+    FRAMES,
+    HALF_WIDTH,
+    TAPS,
+    PlacedNotes,
+    onset_spectrogram,
+    patches,
+)
 from scoresep.engines.features import ONSET_SCALE, TONAL_SCALE, estimate_tuning_cents, pitch_spectra
 from scoresep.model.audio import ArraySource
 
@@ -75,7 +83,7 @@ def corpus_scores() -> list[Path]:
 
 def played(path: Path, rng: np.random.Generator) -> list[Note]:
     """Read a score and decide when everything is played."""
-    from scoresep.files.score_files import read_score
+    from scoresep.files.scores import read_score
     from scoresep.model.path import performance_path, unfold
 
     score = read_score(path)
@@ -187,7 +195,7 @@ def in_a_room(mix: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.
 def examples(path: Path, rng: np.random.Generator) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
     """Cut patches around places that are wrong as a first alignment is; where the onsets lie (NaN: absent)."""
     with np.load(path) as piece:
-        heard, notes = heard_levels(piece["onset"], piece["tonal"]), piece["notes"]
+        heard, notes = onset_spectrogram(piece["onset"], piece["tonal"]), piece["notes"]
     quarter, event = np.unique(np.round(notes[:, 1], 3), return_inverse=True)
     event_s = np.bincount(event, notes[:, 2]) / np.bincount(event)
     drift = gaussian_filter1d(rng.normal(0, 1, len(quarter)), 4)

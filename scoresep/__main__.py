@@ -6,9 +6,15 @@ import multiprocessing
 import sys
 from collections.abc import Sequence
 
+LIMITED_WORK = "--limited-work"  # how `files.storage.limited_process` starts a frozen program, which has no interpreter
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ScoreSep with the arguments of a command line and return its exit code."""
+    if getattr(sys, "frozen", False) and sys.argv[1:] == [LIMITED_WORK]:
+        from scoresep.files.storage.limited_child import main as do_limited_work
+
+        do_limited_work()
     try:
         from scoresep.cli import run
     except KeyboardInterrupt:  # nothing has begun
@@ -22,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_window(files: Sequence[str]) -> int:
-    from scoresep.qt.app import run_window
+    from scoresep.qt.window.app import run_window
 
     return run_window(files)
 

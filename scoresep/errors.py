@@ -6,6 +6,7 @@
     │   ├── AudioFileError        a recording that cannot be read, is empty, silent or damaged
     │   ├── ScoreFileError        a score that cannot be read or holds no notes
     │   └── ProjectFileError      a project that is missing, damaged or of a newer version
+    │       └── OutsideFilesError it names files outside its folder, and nobody has agreed to open these
     ├── OutputError               4: a result cannot be written where it was asked for
     ├── AlignmentError            4: recording and score could not be brought together
     ├── SeparationError           4: the stems could not be computed
@@ -49,6 +50,23 @@ class ScoreFileError(InputError):
 
 class ProjectFileError(InputError):
     """A project is missing, damaged or of a newer version."""
+
+
+class OutsideFilesError(ProjectFileError):
+    """A project names files outside its folder, which are not opened before a person agrees.
+
+    Attributes
+    ----------
+    places : tuple of str
+        The files and folders.
+    """
+
+    def __init__(self, message: str, places: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.places = places
+
+    def __reduce__(self) -> tuple[type[OutsideFilesError], tuple[str, tuple[str, ...]]]:
+        return OutsideFilesError, (str(self), self.places)  # workers send errors
 
 
 class OutputError(ScoreSepError):

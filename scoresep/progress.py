@@ -49,7 +49,7 @@ class Progress:
         Called at every update, from the thread that works.
     is_cancelled : callable returning bool, optional
         Asked at every update.
-    wish : callable returning int, optional
+    priority : callable returning int, optional
         Where the person is just now: a frame of the recording, or -1.
     """
 
@@ -57,11 +57,11 @@ class Progress:
         self,
         report: Callable[[ProgressState], None] | None = None,
         is_cancelled: Callable[[], bool] | None = None,
-        wish: Callable[[], int] | None = None,
+        priority: Callable[[], int] | None = None,
     ) -> None:
         self._report = report
         self._is_cancelled = is_cancelled
-        self._wish = wish
+        self._priority = priority
         self._start_s = time.monotonic()
         self._low = 0.0
         self._high = 1.0
@@ -101,9 +101,9 @@ class Progress:
         self._root._finished = what
 
     @property
-    def wished_frame(self) -> int:
+    def priority_frame(self) -> int:
         """The frame of the recording that the person wants next; -1 where that is not known."""
-        return -1 if self._root._wish is None else self._root._wish()
+        return -1 if self._root._priority is None else self._root._priority()
 
     def check(self) -> None:
         """Raise `Cancelled` if the person has cancelled the work."""

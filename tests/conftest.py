@@ -8,12 +8,19 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+if TYPE_CHECKING:
+    from demo_run import Demo
+    from session_desk import SharedRunner
+
 # Before anything imports Qt
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Before anything imports torch: threads that wait by spinning make a test four times as dear on a busy machine
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -48,18 +55,12 @@ def _no_thread_left() -> Iterator[None]:
     """Fail a test that leaves a thread which would keep the program from ending."""
     before = set(threading.enumerate())
     yield
-    deadline_s = time.monotonic() + 2.0
-    while True:
-        left = [
-            thread.name
-            for thread in threading.enumerate()
-            if thread not in before and thread.is_alive() and not thread.daemon
-        ]
+    for _ in range(1000):  # so often that only a thread that stays is found, also on a busy machine
+        left = [t.name for t in threading.enumerate() if t not in before and t.is_alive() and not t.daemon]
         if not left:
             return
-        if time.monotonic() > deadline_s:
-            pytest.fail(f"The test left threads running: {', '.join(left)}")
         time.sleep(0.01)
+    pytest.fail(f"The test left threads running: {', '.join(left)}")
 
 
 @pytest.fixture
@@ -74,3 +75,21 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs ../shared/data, which is not here")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def shared_runner() -> Iterator[SharedRunner]:
+    """Return workers that stay warm from test to test: starting one loads torch, or much else."""
+    from session_desk import SharedRunner  # not before the home folder is the run's own
+
+    runner = SharedRunner()
+    yield runner
+    runner.end()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Return what `scoresep demo` makes, which takes a while; not to be changed."""
+    from demo_run import run_demo
+
+    return run_demo(tmp_path_factory.mktemp("built-in piece") / "demo")

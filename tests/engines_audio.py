@@ -15,7 +15,7 @@ RATE = 22050
 
 
 @dataclass(frozen=True)
-class Playing:
+class PlaybackController:
     """How a score is played."""
 
     lead_s: float = 0.5
@@ -41,7 +41,9 @@ def melody_rows(seed: int, parts: int, measures: int) -> list[tuple[int, int, fl
     return rows
 
 
-def play(unfolded: UnfoldedScore, how: Playing = Playing()) -> tuple[ArraySource, NDArray[np.float64]]:
+def play(
+    unfolded: UnfoldedScore, how: PlaybackController = PlaybackController()
+) -> tuple[ArraySource, NDArray[np.float64]]:
     """Play a score; return the recording and when every note begins, in seconds."""
     notes = unfolded.notes
     onset_s = how.lead_s + notes.onset_quarter * how.quarter_s

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 from session_desk import Desk
 
-from scoresep.files.stem_files import StemFolderWriter, StemSource
+from scoresep.edits import project as edits
+from scoresep.files.audio.note_sounds import tones_path
+from scoresep.files.audio.stems import StemFolderWriter, StemSource
+from scoresep.model.audio import PatchedSource
 from scoresep.model.note_edits import NoteKey
-from scoresep.model.patches import PatchedSource
-from scoresep.session import edits
-from scoresep.session.separation_request import separation_request
+from scoresep.progress import Progress
+from scoresep.session.note_sounds import NotePlaces, make_note_sounds
+from scoresep.session.separation_job import separation_request
 from scoresep.session.session import Session
+
+MADE_S = 1_600_000_000
+_tones: dict[str, bytes] = {}  # by the key of stem and notes
 
 
 def separated(desk: Desk) -> Session:
@@ -18,12 +28,29 @@ def separated(desk: Desk) -> Session:
     session = desk.aligned()
     request = separation_request(session.project, "")
     parts = tuple(zip(request.stem_parts, request.stem_names, strict=True))
-    folder = session.store.stem_folder(request.input_key)
+    folder = session.storage.store.stems.new_folder(request.input_key)
     with StemFolderWriter(folder, request.recording, parts) as writer:
         writer.write(np.stack([*desk.duet.stems, np.zeros_like(desk.duet.stems[0])]))
         stem_set = writer.finish("made up", "cpu", request.input_key)
+    for stem in stem_set.stems:  # the same in every test, so that what was learned of them holds
+        os.utime(Path(stem_set.folder) / stem.file, (MADE_S, MADE_S))
     session.apply(edits.set_stems(session.project, stem_set))
+    _know_tones(session)
     return session
+
+
+def _know_tones(session: Session) -> None:
+    """Let the cache of this test hold what was learned of the stems' tones in the first test; no sounds of notes."""
+    project = session.project
+    assert project.unfolded is not None
+    places = NotePlaces(project)
+    for work in places.missing(places.places_of(range(len(project.unfolded.notes)))):
+        path = tones_path(work.folder)
+        if work.folder.name not in _tones:
+            make_note_sounds((replace(work, wanted=()),), Progress())
+            _tones[work.folder.name] = path.read_bytes()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_tones[work.folder.name])
 
 
 def keys_of(session: Session, *rows: int) -> tuple[NoteKey, ...]:

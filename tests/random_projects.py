@@ -10,11 +10,11 @@ from small_scores import even_alignment, score_of
 
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import Recording
-from scoresep.model.note_edits import NoteEdit, NoteKey, edits_with
+from scoresep.model.note_edits import NoteEdit, NoteKey, merge_edits
 from scoresep.model.path import PathChoices, unfold
 from scoresep.model.project import ChannelStrip, Mixer, PartSettings, Project, Recipe, ScoreFile
-from scoresep.model.score import Instrument, Mark, Part, PerformancePath, Score, TempoMark, UnfoldedScore
-from scoresep.model.segments import Activity, Heard
+from scoresep.model.score import Instrument, Mark, MarkDetail, Part, PerformancePath, Score, TempoMark, UnfoldedScore
+from scoresep.model.segments import Activity, ActivityPosterior
 from scoresep.model.timemap import SyncPoint
 
 MEASURES = 3
@@ -38,6 +38,9 @@ def scores(draw: st.DrawFn) -> Score:
         MEASURES,
         [f"P{i}" for i in range(PARTS)],
         marks={1: (Mark.FINE, Mark.SEGNO)},
+        mark_details={
+            1: (MarkDetail(Mark.SEGNO, (draw(texts),)), MarkDetail(Mark.FINE, times=(2,), with_repeats=True))
+        },
         endings={2: (1, 2)},
         lead_quarter={0: 3.0},
     )
@@ -81,7 +84,7 @@ def activities(draw: st.DrawFn, part_index: int) -> Activity:
     starts, ends = np.array(edges[::2], np.int64), np.array(edges[1::2], np.int64)
     moments = [0, *sorted(draw(st.lists(frames.filter(bool), max_size=4, unique=True)))]
     probability = np.array(draw(st.lists(st.floats(0, 1), min_size=len(moments), max_size=len(moments))))
-    heard = Heard(np.array(moments, np.int64), probability) if draw(st.booleans()) else None
+    heard = ActivityPosterior(np.array(moments, np.int64), probability) if draw(st.booleans()) else None
     return Activity(part_index, starts, ends, np.array(by_hand, np.bool_), heard)
 
 
@@ -105,7 +108,7 @@ def note_edits(draw: st.DrawFn) -> tuple[NoteEdit, ...]:
         st.just(-1.0) | st.floats(20, 100),
     )
     edit = st.builds(NoteEdit, key, levels, st.booleans())
-    return edits_with((), draw(st.lists(edit, max_size=4)))
+    return merge_edits((), draw(st.lists(edit, max_size=4)))
 
 
 @st.composite
@@ -135,7 +138,8 @@ def projects(draw: st.DrawFn) -> Project:
     if draw(st.booleans()):
         return project
     score = draw(scores())
-    path = PerformancePath(tuple(draw(st.lists(st.integers(0, MEASURES - 1), min_size=1, max_size=5))))
+    indices = tuple(draw(st.lists(st.integers(0, MEASURES - 1), min_size=1, max_size=5)))
+    path = PerformancePath(indices, passes=draw(st.sampled_from([(), (1,) * len(indices)])))
     unfolded = unfold(score, path)
     point = st.builds(
         SyncPoint, st.integers(0, MEASURES - 1), st.integers(1, 3), st.floats(1, 5), frames, st.booleans()
@@ -145,7 +149,12 @@ def projects(draw: st.DrawFn) -> Project:
         score_file=ScoreFile("/music/score.mxl", "cd" * 20),
         score=score,
         path=path,
-        path_choices=PathChoices(draw(st.frozensets(st.integers(0, 9))), draw(st.booleans()), draw(st.booleans())),
+        path_choices=PathChoices(
+            draw(st.frozensets(st.integers(0, 9))),
+            draw(st.none() | st.booleans()),
+            draw(st.booleans()),
+            skipped_jumps=draw(st.frozensets(st.tuples(st.integers(0, 9), st.sampled_from(list(Mark))), max_size=2)),
+        ),
         alignment=draw(st.none() | alignments(unfolded)),
         pending_alignment=draw(st.none() | alignments(unfolded)),
         hand_points=tuple(draw(st.lists(point, max_size=3))),

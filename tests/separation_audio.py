@@ -25,8 +25,8 @@ def separate(
 ) -> tuple[NDArray[np.float32], SeparationReport]:
     """Return stems and residual, shape (stems + 1, channels, frames), and the report."""
     source, progress = ArraySource(samples, rate), progress or Progress()
-    learned = NmfSeparator(settings).learn(source, notes, SeparationOptions(device="cpu"), progress.part(0.0, 0.6))
-    stems = learned.stems(source, notes, 0, source.frames, progress.part(0.6, 1.0))
+    learned = NmfSeparator(settings).fit(source, notes, SeparationOptions(device="cpu"), progress.part(0.0, 0.6))
+    stems = learned.separate(source, notes, 0, source.frames, progress.part(0.6, 1.0))
     return np.concatenate([stems, (samples - stems.sum(0))[None]]), learned.report()
 
 

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from scoresep.engines.separation.stretches import Stretch, next_stretch
-from scoresep.files.audio_files import open_source
-from scoresep.files.stem_files import StemFolderWriter
+from scoresep.engines.separation.chunking import Stretch, next_chunk
+from scoresep.files.audio.recordings import open_source
+from scoresep.files.audio.stems import StemFolderWriter
 from scoresep.model.project import StemSet
 from scoresep.progress import Progress
-from scoresep.session.separating import SeparationAnswer
-from scoresep.session.separation_request import SeparationRequest
-from scoresep.session.stem_making import StemsSoFar
+from scoresep.session.separation_job import SeparationAnswer, SeparationRequest, StemsSoFar
 
 STRETCHES = 4
 LEVEL = 0.5
@@ -40,7 +38,7 @@ def separate_slowly(request: SeparationRequest, progress: Progress) -> Separatio
         while left:
             made = STRETCHES - len(left)
             _wait(recording.path, made, progress)
-            stretch = next_stretch(left, progress.wished_frame)
+            stretch = next_chunk(left, progress.priority_frame)
             left.remove(stretch)
             start, stop = stretch.start_frame, stretch.stop_frame
             stems = np.full((count, recording.channels, stop - start), LEVEL, np.float32)
@@ -50,7 +48,7 @@ def separate_slowly(request: SeparationRequest, progress: Progress) -> Separatio
             folder = StemSet(str(writer.path), "", "slow", "", writer.stems)
             so_far = StemsSoFar(folder, request.folder, tuple(sorted(writer.finished)), STRETCHES)
             progress.finished(so_far)
-            progress.update((made + 1) / STRETCHES, "Making the stems")
+            progress.update((made + 1) / STRETCHES, "Separating")
         _wait(recording.path, STRETCHES, progress)
         return SeparationAnswer(writer.finish("slow", "cpu", request.input_key))
 
@@ -62,5 +60,5 @@ def _gate(recording_path: str | Path, stretch: int) -> Path:
 def _wait(recording_path: str, stretch: int, progress: Progress) -> None:
     end_s = time.monotonic() + _LIMIT_S
     while not _gate(recording_path, stretch).exists() and time.monotonic() < end_s:
-        progress.update(stretch / STRETCHES, "Making the stems")
+        progress.update(stretch / STRETCHES, "Separating")
         time.sleep(0.01)

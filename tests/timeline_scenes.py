@@ -16,8 +16,8 @@ from scoresep.model.peaks import PeakBuilder, PeakPyramid
 from scoresep.model.project import PartSettings
 from scoresep.model.score import PerformancePath, UnfoldedScore
 from scoresep.model.segments import Activity, activities_from_notes
-from scoresep.qt.timeline.theme import light_palette
 from scoresep.qt.timeline.timeline_view import TimelineView
+from scoresep.qt.widgets.theme import light_palette
 
 RATE = 44100
 QUARTER = 22050

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from small_scores import even_alignment, scale_score
 
-from scoresep.files.audio_files import open_recording
-from scoresep.files.stem_files import StemFolderWriter
+from scoresep.edits import project as edits
+from scoresep.files.audio.recordings import open_recording
+from scoresep.files.audio.stems import StemFolderWriter
 from scoresep.model.project import ScoreFile
+from scoresep.playback.outputs import SILENT_DEVICE, Output, Pull, SilentOutput, open_output
 from scoresep.playback.player import Player
 from scoresep.progress import Progress
-from scoresep.qt import main_window
-from scoresep.qt.main_window import MainWindow
-from scoresep.qt.theme import Appearance
-from scoresep.session import edits, pipeline
-from scoresep.session.separation_request import separation_request
+from scoresep.qt.widgets.theme import Appearance
+from scoresep.qt.window import main_window
+from scoresep.qt.window.main_window import MainWindow
+from scoresep.session import pipeline
+from scoresep.session.jobs import JobRunner
+from scoresep.session.separation_job import separation_request
 from scoresep.session.session import Session
 from scoresep.session.settings import Settings
-from scoresep.session.stem_peaks import build_stem_peaks
+from scoresep.session.spectrograms import build_stem_peaks
 
 RATE = 8000
 QUARTER = 2000
@@ -60,6 +65,27 @@ def write_midi_duet(path: Path) -> None:
     file.save(path)
 
 
+class PacedOutput(SilentOutput):
+    """A silent device whose time goes on with the events of the window: what a busy machine delays waits together."""
+
+    BLOCK_FRAMES = 256
+    tick = threading.Event()
+
+    def _run(self) -> None:
+        block = np.zeros((self.BLOCK_FRAMES, self.channels), np.float32)
+        while not self._is_closing.is_set():
+            if self.tick.wait(0.02):
+                self.tick.clear()
+                self._pull(block)
+
+
+def open_paced(name: str | None, sample_rate: int, pull: Pull) -> Output:
+    """Open a device as the program does; the silent one is paced by the window."""
+    if name != SILENT_DEVICE:
+        return open_output(name, sample_rate, pull)
+    return PacedOutput(name, sample_rate, pull)
+
+
 class Bench:
     """The window, and what a test does to its session.
 
@@ -67,20 +93,25 @@ class Bench:
     ----------
     qtbot : QtBot
     folder : Path
+    runner : JobRunner, optional
+        Workers that stay warm; the window's own if left out.
     **settings
         Fields of `Settings` that differ from those of tests.
     """
 
-    def __init__(self, qtbot: QtBot, folder: Path, **settings: object) -> None:
+    def __init__(self, qtbot: QtBot, folder: Path, runner: JobRunner | None = None, **settings: object) -> None:
         main_window.WARM_UP_AFTER_MS = 10**8  # no worker process unless a test starts a job
         self.folder = folder
         values = {"output_device": "silent", "aligns_on_open": False, "theme": "light"} | settings
-        self.session = Session(Settings(**values))  # type: ignore[arg-type]
-        self.player = Player(device="silent")
+        self.session = Session(Settings(**values), runner)  # type: ignore[arg-type]
+        self.player = Player(open_paced, SILENT_DEVICE)
+        self._pace = QTimer(interval=1000 * PacedOutput.BLOCK_FRAMES // RATE)
+        self._pace.timeout.connect(PacedOutput.tick.set)
+        self._pace.start()
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         self.window = MainWindow(self.session, self.player, Appearance(application))
-        self.window.show_score(False)  # engraving needs a worker process
+        self.window.show_piece(self.window.score_strip, False)  # engraving needs a worker process
         qtbot.addWidget(self.window, before_close_func=lambda _: self.settle())
         self.window.show()
         qtbot.waitExposed(self.window)
@@ -105,7 +136,7 @@ class Bench:
         unfolded = self.session.project.unfolded
         assert unfolded is not None
         alignment = replace(even_alignment(unfolded, QUARTER, START), confidence=confidence)
-        activities = edits.derived_activities(self.session.project, alignment)
+        activities = edits.derive_activities(self.session.project, alignment)
         self.session.apply(edits.set_alignment(self.session.project, alignment, activities))
 
     def separate(self) -> None:

@@ -13,12 +13,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from scoresep.cli.arguments import check_names, make_parser
-from scoresep.cli.screen import screen_problem
-from scoresep.cli.stopping import Stop, stoppable
-from scoresep.cli.streams import drop, own_streams
+from scoresep.cli.process import Stop, drop, own_streams, screen_problem, stoppable
 from scoresep.cli.terminal import Terminal
 from scoresep.errors import Cancelled, DeviceError, ScoreSepError, UsageError
-from scoresep.files.log_file import log_path
+from scoresep.files.storage.log_file import log_path
 
 OpenWindow = Callable[[Sequence[str]], int]
 _log = logging.getLogger(__name__)
@@ -70,14 +68,30 @@ def run(arguments: Sequence[str], open_window: OpenWindow, ends_program: bool = 
 def _do(options: argparse.Namespace, terminal: Terminal, open_window: OpenWindow) -> int:
     check_names(options)
     if options.command in (None, "open"):
+        if getattr(options, "trust", False):
+            _trust(options.files)
         return open_window(getattr(options, "files", ()))
+    if options.command == "doctor" and (options.unused_stems is not None or options.to_bin):
+        from scoresep.cli.commands import unused_stems
+
+        return unused_stems(options, terminal)
     if options.command == "doctor":  # runs also where pieces are missing that the other commands need
         from scoresep.cli.machine import doctor
 
-        return doctor(options, terminal, open_window)
+        return doctor(options, terminal)
     from scoresep.cli import commands  # brings the engines along, which the window does without
 
-    return commands.COMMANDS[options.command](options, terminal, open_window)
+    if options.command == "demo":
+        return commands.demo(options, terminal, open_window)
+    return commands.COMMANDS[options.command](options, terminal)
+
+
+def _trust(files: Sequence[str]) -> None:
+    from scoresep.files.project.project_files import PROJECT_SUFFIX, trust_files_of
+
+    for name in files:
+        if name.lower().endswith(PROJECT_SUFFIX):
+            trust_files_of(name)
 
 
 def _ended(work: Callable[[], int], terminal: Terminal, stop: Stop) -> int:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from scoresep import __version__
 from scoresep.errors import InputError, UsageError
+from scoresep.files.storage.file_names import is_utf8
+from scoresep.version import __version__
 
 DESCRIPTION = "Take a recording and its score, and give every instrument back."
 EPILOG = "Without a command the application opens. `scoresep COMMAND -h` tells more of a command."
+
+
+SETS = "--sets"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -19,6 +23,14 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[0].upper()}{message[1:]}; “{self.prog} -h” tells more.")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse; where sets are asked for, no score is expected."""
+        with_sets = any(word.split("=")[0] == SETS for word in args or ())
+        for action in self._actions:
+            if with_sets and action.dest == "score":
+                action.nargs, action.required = "?", False
+        return super().parse_known_args(args, namespace)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -32,6 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     opened = command("open", "open the application on a project, or on a recording and its score")
     opened.add_argument("files", nargs="*", metavar="PROJECT | AUDIO [SCORE]")
+    _add_trust(opened)
 
     demo = command("demo", "do the whole job on the built-in piece, then open the application on it")
     demo.add_argument("-o", "--output", metavar="DIR", default="scoresep-demo", help="folder (default: %(default)s)")
@@ -50,6 +63,14 @@ def make_parser() -> argparse.ArgumentParser:
 
     segment = command("segment", "find who plays when")
     _add_inputs(segment)
+    segment.add_argument(
+        SETS,
+        type=_number_of_sets,
+        nargs="?",
+        const="auto",
+        metavar="N",
+        help="without a SCORE: tell so many sets of instruments apart by their sound; without N as many as are heard",
+    )
     segment.add_argument("-o", "--output", metavar="SEGMENTS.csv", required=True, help="table to write; - for stdout")
     _add_notes(segment)
     _add_path(segment)
@@ -60,8 +81,28 @@ def make_parser() -> argparse.ArgumentParser:
     _add_export(command("export", "export the stems of a project, or its alignment"))
 
     _add_reporting(command("engines", "list what can separate here, and why not what cannot"))
-    _add_reporting(command("doctor", "tell what this machine has for ScoreSep, and what it lacks"))
+    _add_doctor(command("doctor", "tell what this machine has for ScoreSep, and what it lacks"))
     return parser
+
+
+def _add_doctor(doctor: argparse.ArgumentParser) -> None:
+    doctor.add_argument(
+        "--unused-stems",
+        nargs="*",
+        metavar="PROJECT",
+        help="list finished stems that no project names instead: in the data folders of these projects, and those of"
+        " work that was never saved",
+    )
+    doctor.add_argument("--to-bin", action="store_true", help="move the stems that are listed to the system's bin")
+    _add_reporting(doctor)
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="open files outside the project's folder too, although the project was not saved by you on this computer",
+    )
 
 
 def _add_separate(separate: argparse.ArgumentParser) -> None:
@@ -114,6 +155,7 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     export.add_argument("--start", type=_seconds, metavar="SECONDS", help="from here on")
     export.add_argument("--end", type=_seconds, metavar="SECONDS", help="up to here")
     export.add_argument("--template", help="name of the files, such as '{number} {song} - {part}'")
+    _add_trust(export)
     export.add_argument("--overwrite", action="store_true", help="replace files of the same name")
     _add_reporting(export)
 
@@ -132,8 +174,8 @@ def _add_path(parser: argparse.ArgumentParser) -> None:
         "--repeats",
         choices=["auto", "written", "none", "all"],
         default="auto",
-        help="which repeats were played: found from the recording (auto, default), as written (none again after da"
-        " capo), none, or all (again after da capo)",
+        help="which repeats were played: found from the recording (auto, default), as written (the order that the"
+        " file states; none again after da capo unless it says so), none, or all (again after da capo)",
     )
 
 
@@ -158,6 +200,14 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _number_of_sets(text: str) -> int | str:
+    if text == "auto":
+        return text
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of sets")
+    return int(text)
+
+
 def check_names(options: argparse.Namespace) -> None:
     """Refuse names that are empty or no text, and a result that would take the place of what it is made from.
 
@@ -173,7 +223,7 @@ def check_names(options: argparse.Namespace) -> None:
         if not name.strip():
             raise UsageError(f"The name of {_FIELDS[field]} is empty; check the command.")
     for name in (*names.values(), *getattr(options, "files", ())):
-        if not _is_text(name):
+        if not is_utf8(name):
             raise InputError(f"The name {name!a} is not text in UTF-8; rename the file or folder.")
     output = names.pop("output", "-")
     for field, name in names.items():
@@ -189,11 +239,3 @@ _FIELDS = {
     "pieces": "the list of pieces",
     "output": "the result",
 }
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # a name in some old encoding
-        return False
-    return True

@@ -7,15 +7,14 @@ import importlib
 import importlib.metadata
 import platform
 import shutil
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from scoresep import __version__
-from scoresep.cli.screen import screen_problem
+from scoresep.cli.process import screen_problem
 from scoresep.cli.terminal import Terminal
 from scoresep.engines.separation import AUTO, AUTO_TEXT, ENGINES
 from scoresep.engines.separation.devices import device_states
 from scoresep.errors import DeviceError
+from scoresep.version import __version__
 
 # By the names of the packages: what is loaded to try them. Whether sounddevice finds PortAudio is told by its devices.
 PACKAGES = {
@@ -31,7 +30,7 @@ PACKAGES = {
 }
 
 
-def engines(options: argparse.Namespace, terminal: Terminal, open_window: Callable[[Sequence[str]], int]) -> int:
+def engines(options: argparse.Namespace, terminal: Terminal) -> int:
     """List the engines and the devices they can run on, and say why not where one cannot."""
     methods = [{"name": name, "text": text} for name, text in {AUTO: AUTO_TEXT, **ENGINES}.items()]
     devices = [{"name": d.name, "is_usable": d.is_usable, "text": d.text} for d in device_states()]
@@ -44,7 +43,7 @@ def engines(options: argparse.Namespace, terminal: Terminal, open_window: Callab
     return 0
 
 
-def doctor(options: argparse.Namespace, terminal: Terminal, open_window: Callable[[Sequence[str]], int]) -> int:
+def doctor(options: argparse.Namespace, terminal: Terminal) -> int:
     """Tell what is here and what is missing, with what to do about it."""
     rows = [
         _row("scoresep", True, f"{__version__} on Python {platform.python_version()}, {platform.platform()}"),
@@ -103,7 +102,7 @@ def _window() -> dict[str, Any]:
 
 
 def _disk() -> dict[str, Any]:
-    from scoresep.files.cache import cache_folder
+    from scoresep.files.storage.cache import cache_folder
 
     folder = cache_folder()
     existing = next(p for p in (folder, *folder.parents) if p.exists())

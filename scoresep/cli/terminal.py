@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from scoresep.cli.streams import drop
+from scoresep.cli.process import drop
 from scoresep.errors import OutputError, ScoreSepError
 from scoresep.progress import Progress, ProgressState
 
@@ -131,7 +131,7 @@ class Terminal:
             drop(sys.stderr)
 
 
-def counted(count: int, noun: str) -> str:
+def count_in_words(count: int, noun: str) -> str:
     """Return a number of things in words: ``1 note``, ``2 notes``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 

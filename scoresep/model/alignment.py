@@ -144,7 +144,21 @@ def sounding_notes(
 def sounding_rows(
     unfolded: UnfoldedScore, alignment: Alignment, stem_of_part: tuple[int | None, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return which notes `sounding_notes` gathers, as rows of `UnfoldedScore.notes`, and the stem of each."""
+    """Return which notes `sounding_notes` gathers, as rows of `UnfoldedScore.notes`, and the stem of each.
+
+    Parameters
+    ----------
+    unfolded : UnfoldedScore
+    alignment : Alignment
+    stem_of_part : tuple of (int or None)
+        As for `sounding_notes`.
+
+    Returns
+    -------
+    rows : ndarray [shape=(notes,)], int64
+        Rising.
+    stem_index : ndarray [shape=(notes,)], int32
+    """
     notes, times = unfolded.notes, alignment.note_times
     stems = np.array([-1 if s is None else s for s in stem_of_part], np.int32)[notes.part_index]
     keep = times.is_present & (stems >= 0) & ~notes.is_grace & (times.offset_frame > times.onset_frame)

@@ -29,12 +29,20 @@ def default_part_colors(count: int) -> tuple[str, ...]:
     for i in range(count):
         color, turn = OKABE_ITO[i % len(OKABE_ITO)], i // len(OKABE_ITO)
         ground = "#ffffff" if turn % 2 else "#000000"
-        shades.append(mixed(color, ground, min(0.22 * ((turn + 1) // 2) * 1.5, 0.8)))
+        shades.append(mix_colors(color, ground, min(0.22 * ((turn + 1) // 2) * 1.5, 0.8)))
     return tuple(shades)
 
 
-def mixed(color: str, other: str, share: float) -> str:
-    """Mix two colours; `share` is how much of `other` the result holds, 0 to 1."""
+def mix_colors(color: str, other: str, share: float) -> str:
+    """Mix two colours, channel by channel.
+
+    Parameters
+    ----------
+    color, other : str
+        ``#rrggbb``.
+    share : float
+        How much of `other` the result holds, 0 to 1.
+    """
     pairs = zip(_channels(color), _channels(other), strict=True)
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
@@ -50,11 +58,19 @@ def contrast(color: str, ground: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def legible(color: str, ground: str, least: float = LEGIBLE_CONTRAST) -> str:
-    """Return `color`, moved towards white or black just until its contrast with `ground` is at least `least`."""
+def make_legible(color: str, ground: str, least: float = LEGIBLE_CONTRAST) -> str:
+    """Return `color`, moved towards white or black just until its contrast with `ground` is at least `least`.
+
+    Parameters
+    ----------
+    color, ground : str
+        ``#rrggbb``.
+    least : float
+        Contrast, 1 to 21, as `contrast` measures it.
+    """
     target = max("#ffffff", "#000000", key=lambda end: contrast(end, ground))
     for step in range(21):
-        candidate = mixed(color, target, step / 20)
+        candidate = mix_colors(color, target, step / 20)
         if contrast(candidate, ground) >= least:
             return candidate
     return target

@@ -124,14 +124,25 @@ class NoteNames:
 
 
 def note_reach(notes: SoundingNotes, index: int, sample_rate: int, frames: int) -> tuple[int, int]:
-    """Return the frames [start, stop) in which the sound of a note lies."""
+    """Return the frames [start, stop) in which the sound of a note lies.
+
+    Parameters
+    ----------
+    notes : SoundingNotes
+    index : int
+        Row of `notes`.
+    sample_rate : int
+        Frames in a second.
+    frames : int
+        Length of the recording.
+    """
     start = int(notes.onset_frame[index]) - second_to_frame(BEFORE_S, sample_rate)
     stop = int(notes.offset_frame[index]) + second_to_frame(AFTER_S, sample_rate)
     start = min(max(start, 0), frames)
     return start, min(max(stop, start), frames)
 
 
-def edits_with(present: tuple[NoteEdit, ...], edits: Iterable[NoteEdit]) -> tuple[NoteEdit, ...]:
+def merge_edits(present: tuple[NoteEdit, ...], edits: Iterable[NoteEdit]) -> tuple[NoteEdit, ...]:
     """Put edits in the place of those of the same notes; what does nothing is left out. Sorted by note."""
     by_key = {edit.key: edit for edit in (*present, *edits)}
     return tuple(by_key[key] for key in sorted(by_key) if not by_key[key].does_nothing)

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.model.arrays import frozen
-from scoresep.model.repeats import JUMP_MARKS, Repeat, find_repeats
-from scoresep.model.score import Mark, Measure, PathNotes, PerformancePath, Score, UnfoldedScore, WrittenNotes
+from scoresep.model.repeats import JUMP_MARKS, Walk, find_repeats
+from scoresep.model.score import (
+    MOST_PASSES,
+    Mark,
+    MarkDetail,
+    PathNotes,
+    PerformancePath,
+    Score,
+    UnfoldedScore,
+    WrittenNotes,
+    passes_to_bits,
+)
 from scoresep.model.timebase import SAME_QUARTER
 
-MAX_STEPS = 100_000  # more measures than a day of music has
-
+# As many scores along their paths are kept at hand: the present one, and what undo and a comparison lead to.
+_KEPT_SCORES = 4
 # Tied notes whose edges differ by less than this meet (files round tuplets).
 _TIE_GAP_QUARTER = 0.05
 
-_DAL_SEGNO = frozenset({Mark.DAL_SEGNO, Mark.DAL_SEGNO_AL_FINE, Mark.DAL_SEGNO_AL_CODA})
-_PAST_FINE = frozenset({Mark.DA_CAPO_AL_CODA, Mark.DAL_SEGNO_AL_CODA})
-_PAST_CODA = frozenset({Mark.DA_CAPO_AL_FINE, Mark.DAL_SEGNO_AL_FINE})
+_JUMP_WORDS = {
+    Mark.DA_CAPO: "Da capo",
+    Mark.DA_CAPO_AL_FINE: "Da capo al fine",
+    Mark.DA_CAPO_AL_CODA: "Da capo al coda",
+    Mark.DAL_SEGNO: "Dal segno",
+    Mark.DAL_SEGNO_AL_FINE: "Dal segno al fine",
+    Mark.DAL_SEGNO_AL_CODA: "Dal segno al coda",
+    Mark.TO_CODA: "To the coda",
+    Mark.FINE: "End at the fine",
+    Mark.TRIO: "End before the trio",
+}
 
 
 @dataclass(frozen=True)
@@ -33,21 +51,29 @@ class PathChoices:
     skipped_repeats : frozenset of int
         Repeats that are not taken (played once, last ending), by the index of the measure in which the repeat sign
         closes (`RepeatSite.closing_measure`).
-    repeats_after_jump : bool
-        Whether repeats are taken again after da capo or dal segno.
+    repeats_after_jump : bool or None
+        Whether repeats are taken again after da capo or dal segno; None leaves it to the score, and where that says
+        nothing they are not.
     takes_jumps : bool
         Whether da capo and dal segno are followed at all.
     keeps_bars_together : bool
         See `PerformancePath`.
+    follows_stated_order : bool
+        Whether the order that the file itself writes out (`Score.stated_order`) counts, where there is one, in place
+        of its repeat signs and jumps.
+    skipped_jumps : frozenset of (int, Mark)
+        Jumps, fines and ways to the coda that are passed by, by the index of their measure (see `JumpSite`).
     is_by_hand : bool
         Whether a person said so; otherwise the recording may tell better.
     """
 
     skipped_repeats: frozenset[int] = frozenset()
-    repeats_after_jump: bool = False
+    repeats_after_jump: bool | None = None
     takes_jumps: bool = True
     keeps_bars_together: bool = False
     is_by_hand: bool = False
+    follows_stated_order: bool = True
+    skipped_jumps: frozenset[tuple[int, Mark]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -84,11 +110,63 @@ def repeat_sites(score: Score) -> tuple[RepeatSite, ...]:
     return tuple(sorted(sites, key=lambda s: (s.first_measure, -s.last_measure)))
 
 
+@dataclass(frozen=True)
+class JumpSite:
+    """A jump of the score, or what only counts after one, which a person may take or leave.
+
+    Attributes
+    ----------
+    measure_index : int
+    mark : Mark
+        With `measure_index` what `PathChoices.skipped_jumps` holds.
+    label : str
+        In words: ``Da capo al fine, bar 24``.
+    """
+
+    measure_index: int
+    mark: Mark
+    label: str
+
+    @property
+    def is_jump(self) -> bool:
+        """Whether it leads back; otherwise it only counts after a jump that does."""
+        return self.mark in JUMP_MARKS
+
+
+def jump_sites(score: Score) -> tuple[JumpSite, ...]:
+    """List the jumps of a score in its order, with the fines, ways to the coda and trios that count after them."""
+    marks = {mark for m in score.measures for mark in m.marks}
+    if not marks & JUMP_MARKS and not any(d.times for m in score.measures for d in m.mark_details):
+        return ()
+    sites = []
+    for m in score.measures:
+        for mark in m.marks:
+            if mark in _JUMP_WORDS and (mark is not Mark.TRIO or Mark.FINE not in marks):
+                words = _words_of_jump(m.detail_of(mark))
+                sites.append(JumpSite(m.index, mark, f"{words}, bar {m.number}"))
+    return tuple(sites)
+
+
+def takes_repeats_again(score: Score, choices: PathChoices = PathChoices()) -> bool:
+    """Whether (any of the) repeats are taken again after da capo or dal segno."""
+    if choices.repeats_after_jump is not None:
+        return choices.repeats_after_jump
+    said = [d.with_repeats for m in score.measures for d in m.mark_details if d.with_repeats is not None]
+    return any(said) or (not said and any(m.repeats_after_jump for m in score.measures))
+
+
+def _words_of_jump(detail: MarkDetail) -> str:
+    """Write what is jumped in words, with the number or name of where it leads: ``Dal segno (no. 2)``."""
+    names = [n for n in (*detail.names, *detail.coda_names) if n.startswith("no. ") and n != "no. 1"]
+    return _JUMP_WORDS[detail.mark] + (f" ({', '.join(dict.fromkeys(names))})" if names else "")
+
+
 def performance_path(score: Score, choices: PathChoices = PathChoices()) -> tuple[PerformancePath, tuple[str, ...]]:
     """Find the order in which the measures of a score are played.
 
     Repeats are taken with their endings; after them da capo and dal segno, once each, to the fine or by way of the
-    coda. A da capo inside a repeat counts at its last pass, a fine where a repeat closes likewise.
+    coda. A da capo inside a repeat counts at its last pass, a fine where a repeat closes likewise. A da capo without
+    a fine ends where the trio begins. Where the file writes the order out itself, that counts.
 
     Parameters
     ----------
@@ -101,174 +179,62 @@ def performance_path(score: Score, choices: PathChoices = PathChoices()) -> tupl
     warnings : tuple of str
         What was badly formed and how it is played instead, one sentence each.
     """
+    if score.stated_order and choices.follows_stated_order:
+        return PerformancePath(score.stated_order, choices.keeps_bars_together), ()
     repeats, warnings = find_repeats(score.measures)
-    walk = _Walk(score.measures, repeats, choices)
+    walk = Walk(score.measures, repeats, choices)
     indices = walk.run()
     if indices is None:
         indices = list(range(len(score.measures)))
         walk.warnings.append("The repeats of this score never end; it is played once from beginning to end.")
+        walk.passes = []
     path = PerformancePath(tuple(indices), choices.keeps_bars_together)
+    walk.warnings += _never_reached(score, indices)
+    if score.notes.passes.any():
+        path, unheard = _with_passes(score, path, walk.passes)
+        walk.warnings += unheard
     return path, tuple(dict.fromkeys((*warnings, *walk.warnings)))
 
 
-class _Walk:
-    """The player: where it is in the score, and in the how manieth pass of every repeat."""
+def _never_reached(score: Score, indices: Sequence[int]) -> list[str]:
+    """Tell of music behind all that is played, as behind a da capo al fine; a coda or ending left out is no news."""
+    first = max(indices, default=-1) + 1
+    rows = np.searchsorted(score.notes.measure_index, first)
+    if rows == len(score.notes) or not indices or Mark.FINE not in score.measures[indices[-1]].marks:
+        return []
+    last = int(score.notes.measure_index[-1])
+    numbers = dict.fromkeys((score.measures[first].number, score.measures[last].number))
+    bars = f"Bar {next(iter(numbers))} is" if len(numbers) == 1 else f"Bars {'-'.join(numbers)} are"
+    return [f"{bars} never played, since the fine comes before."]
 
-    def __init__(self, measures: Sequence[Measure], repeats: Sequence[Repeat], choices: PathChoices) -> None:
-        self.warnings: list[str] = []
-        self._measures = measures
-        self._choices = choices
-        self._repeats_around: dict[int, list[Repeat]] = {}
-        for r in repeats:  # inner ones come first
-            for i in range(r.first, r.last + 1):
-                self._repeats_around.setdefault(i, []).append(r)
-        self._skipped = {
-            r
-            for r in repeats
-            if any(i in choices.skipped_repeats for i in (r.closing, *(e.last for e in r.endings if e.closes)))
-        }
-        self._pass: dict[Repeat, int] = {}
-        self._taken: set[int] = set()  # measures whose jump has been followed
-        self._jump: Mark | None = None  # the last one followed
-        self._is_in_coda = False
-        self._path: list[int] = []
-        self._played_before_jump: frozenset[int] = frozenset()
 
-    def run(self) -> list[int] | None:
-        """Return the measures in the order played; None if there is no end to it."""
-        position: int | None = 0
-        while position is not None and position < len(self._measures):
-            entered = self._past_other_endings(position)
-            if entered != position:
-                position = entered
-                continue
-            self._path.append(position)
-            if len(self._path) > MAX_STEPS:
-                return None
-            position = self._after(position)
-        self._warn_of_idle_marks()
-        return self._path
+def _with_passes(score: Score, path: PerformancePath, passes: Sequence[int]) -> tuple[PerformancePath, list[str]]:
+    """Say which time through its repeat every measure of a path is, and tell of notes that are never played so.
 
-    # ----------------------------------------------------------------------------------------------- repeats
-
-    def _pass_of(self, repeat: Repeat) -> int:
-        """Which pass of a repeat is being played; the last one where it is not taken."""
-        if repeat.is_by_jump:
-            return repeat.passes if self._jump else 1
-        is_again = not self._choices.repeats_after_jump and repeat.closing in self._played_before_jump
-        return repeat.passes if is_again or repeat in self._skipped else self._pass.get(repeat, 1)
-
-    def _past_other_endings(self, index: int) -> int:
-        """Where to go on from a measure that belongs to the ending of another pass; otherwise the measure itself."""
-        for repeat in reversed(self._repeats_around.get(index, [])):
-            ending = repeat.ending_at(index)
-            if ending is None or ending.first != index:
-                continue
-            wanted = repeat.ending_for(self._pass_of(repeat))
-            if wanted is None:
-                return repeat.last + 1
-            if wanted != ending:
-                return wanted.first if wanted.first > index else ending.last + 1
-        return index
-
-    def _is_last_time(self, index: int) -> bool:
-        """Whether the repeats around a measure will not bring it back."""
-        for repeat in self._repeats_around.get(index, []):
-            ending = repeat.ending_at(index)
-            last_pass = max(ending.passes) if ending else repeat.passes
-            if not repeat.is_by_jump and self._pass_of(repeat) < last_pass:
-                return False
-        return True
-
-    def _goes_back_at(self, index: int) -> Repeat | None:
-        """Return the repeat that leads back from the end of a measure in the present pass."""
-        for repeat in self._repeats_around.get(index, []):  # from the inside out
-            ending = repeat.ending_at(index)
-            is_end = index == (ending.last if ending else repeat.last)
-            if is_end and self._pass_of(repeat) < repeat.passes and (ending is None or ending.closes):
-                return repeat
-        return None
-
-    def _after_repeat(self, index: int) -> int:
-        """Where the repeats around a measure lead from its end."""
-        back = self._goes_back_at(index)
-        if back is not None:
-            self._pass[back] = self._pass_of(back) + 1
-            for i in range(back.first, back.last + 1):  # those inside start anew
-                for inner in self._repeats_around[i]:
-                    if inner is not back and back.first <= inner.first and inner.last <= back.last:
-                        self._pass.pop(inner, None)
-            return back.first
-        for repeat in self._repeats_around.get(index, []):
-            ending = repeat.ending_at(index)
-            if ending is not None and index == ending.last:
-                return repeat.last + 1
-        return index + 1
-
-    # ------------------------------------------------------------------------------------------------- jumps
-
-    def _after(self, index: int) -> int | None:
-        """Where to go on after a measure was played; None at the end."""
-        marks = self._measures[index].marks
-        if marks and self._jump is not None and self._goes_back_at(index) is None:
-            if Mark.FINE in marks and (self._is_in_coda or self._jump not in _PAST_FINE):
-                return None
-            if Mark.TO_CODA in marks and not self._is_in_coda and self._jump not in _PAST_CODA:
-                coda = self._target(Mark.CODA, index, ahead=True)
-                if coda is not None:
-                    self._is_in_coda = True
-                    return self._landed(coda)
-        if marks and self._is_last_time(index):
-            target = self._jump_target(index)
-            if target is not None:
-                return target
-        return self._after_repeat(index)
-
-    def _jump_target(self, index: int) -> int | None:
-        jump = next((m for m in self._measures[index].marks if m in JUMP_MARKS), None)
-        if jump is None or index in self._taken or not self._choices.takes_jumps:
-            return None
-        target = 0
-        if jump in _DAL_SEGNO:
-            segno = self._target(Mark.SEGNO, index, ahead=False)
-            if segno is None:
-                number = self._measures[index].number
-                self.warnings.append(f"The dal segno at bar {number} is not followed, because there is no segno.")
-                return None
-            target = segno
-        self._taken.add(index)
-        self._jump = jump
-        self._is_in_coda = False
-        self._played_before_jump = frozenset(self._path)
-        return self._landed(target)
-
-    def _landed(self, target: int) -> int:
-        """Forget the passes at a jump; who lands in an ending is in its pass."""
-        self._pass = {
-            r: max(ending.passes)
-            for r in self._repeats_around.get(target, [])
-            if (ending := r.ending_at(target)) is not None
-        }
-        return target
-
-    def _target(self, mark: Mark, index: int, ahead: bool) -> int | None:
-        """Return the nearest measure with a mark after (or before) `index`, else the nearest on the other side."""
-        places = [m.index for m in self._measures if mark in m.marks]
-        after = [p for p in places if p > index]
-        before = [p for p in reversed(places) if p <= index]
-        return next(iter([*after, *before] if ahead else [*before, *after]), None)
-
-    def _warn_of_idle_marks(self) -> None:
-        """Tell of jumps that miss their goal."""
-        marks = {mark for m in self._measures for mark in m.marks}
-        if not self._choices.takes_jumps or not marks & JUMP_MARKS:
-            return
-        al_fine = marks & _PAST_CODA
-        al_coda = marks & _PAST_FINE
-        if al_fine and Mark.FINE not in marks:
-            self.warnings.append("There is no fine for the jump to end at; it is played on to the end.")
-        if (al_coda or Mark.TO_CODA in marks) and Mark.CODA not in marks:
-            self.warnings.append("There is no coda to jump to; it is played on without.")
+    Where notes name more times than the repeat has passes, a da capo is meant among them: the occurrences count.
+    """
+    named: dict[int, int] = {}  # by measure: all times that its notes name
+    for row in np.flatnonzero(score.notes.passes).tolist():
+        measure = int(score.notes.measure_index[row])
+        named[measure] = named.get(measure, 0) | int(score.notes.passes[row])
+    most: dict[int, int] = {}
+    for step, n in zip(path.steps, passes, strict=False):
+        most[step.measure_index] = max(most.get(step.measure_index, 0), n)
+    times = [
+        step.occurrence if named.get(step.measure_index, 0).bit_length() > most.get(step.measure_index, 0) else n
+        for step, n in zip(path.steps, passes or [step.occurrence for step in path.steps], strict=True)
+    ]
+    if times != [step.occurrence for step in path.steps]:
+        path = replace(path, passes=tuple(times))
+    heard: dict[int, int] = {}
+    for step, n in zip(path.steps, times, strict=True):
+        heard[step.measure_index] = heard.get(step.measure_index, 0) | passes_to_bits((n,))
+    unheard = [
+        f"Some notes of bar {score.measures[measure].number} are for a time through it that is never played."
+        for measure, bits in named.items()
+        if measure in heard and bits & ~heard[measure]
+    ]
+    return path, unheard
 
 
 # ------------------------------------------------------------------------------------------------------- the notes
@@ -295,11 +261,17 @@ def unfold(score: Score, path: PerformancePath) -> UnfoldedScore:
     step_index = np.repeat(np.arange(len(steps)), counts)
     place_in_step = np.arange(len(step_index)) - np.repeat(np.cumsum(counts) - counts, counts)
     note = first[steps][step_index] + place_in_step  # index into the written notes
+    if written.passes.any():
+        is_played = _played_in_pass(written.passes[note], path, step_index)
+        note, step_index = note[is_played], step_index[is_played]
 
     onset = starts[step_index] + written.offset_quarter[note]
     if score.own_durations and not path.keeps_bars_together:
         onset += _drift(score, steps, starts)[written.part_index[note], step_index]
-    duration, is_kept = _joined_ties(written, note, onset)
+    held = written.duration_quarter[note]
+    if not score.own_durations:
+        held = _until_left(held, onset, starts, steps, step_index)
+    duration, is_kept = _joined_ties(written, note, onset, held)
     note, step_index, onset, duration = note[is_kept], step_index[is_kept], onset[is_kept], duration[is_kept]
 
     lead = np.array([m.lead_quarter for m in measures])[steps][step_index]
@@ -322,6 +294,33 @@ def unfold(score: Score, path: PerformancePath) -> UnfoldedScore:
     return UnfoldedScore(score, path, starts, notes)
 
 
+_unfolded: list[UnfoldedScore] = []
+
+
+def unfolded_score(score: Score, path: PerformancePath) -> UnfoldedScore:
+    """Return `unfold` of the very same score and path as one and the same value, so that an edit computes nothing anew.
+
+    Parameters
+    ----------
+    score : Score
+    path : PerformancePath
+    """
+    known = next((u for u in _unfolded if u.score is score and u.path is path), None)
+    unfolded = unfold(score, path) if known is None else known
+    _unfolded[:] = [unfolded, *(u for u in _unfolded if u is not unfolded)][:_KEPT_SCORES]
+    return unfolded
+
+
+def _played_in_pass(
+    passes: NDArray[np.int32], path: PerformancePath, step_index: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Tell which notes [shape=(rows,)] are played in the pass of their step, by `WrittenNotes.passes`."""
+    times = path.passes if len(path.passes) == len(path.measure_indices) else [s.occurrence for s in path.steps]
+    bit = np.minimum(np.array(times, np.int64), MOST_PASSES)[step_index] - 1
+    is_played: NDArray[np.bool_] = (passes == 0) | ((passes >> bit) & 1 == 1)
+    return is_played
+
+
 def _step_starts(durations: NDArray[np.float64], steps: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.concatenate([[0.0], np.cumsum(durations[steps])])
 
@@ -332,8 +331,21 @@ def _drift(score: Score, steps: NDArray[np.int64], starts: NDArray[np.float64]) 
     return np.array(own)[:, :-1]
 
 
+def _until_left(
+    duration: NDArray[np.float64],
+    onset: NDArray[np.float64],
+    starts: NDArray[np.float64],
+    steps: NDArray[np.int64],
+    step_index: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Cut notes that are written past the end of their measure where the path leaves the written order there."""
+    is_left = np.append(np.diff(steps) != 1, False)[step_index]
+    rest = np.maximum(starts[1:][step_index] - onset, 0.0)
+    return np.where(is_left, np.minimum(duration, rest), duration)
+
+
 def _joined_ties(
-    written: WrittenNotes, note: NDArray[np.int64], onset: NDArray[np.float64]
+    written: WrittenNotes, note: NDArray[np.int64], onset: NDArray[np.float64], held: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Join tied notes along a path.
 
@@ -344,6 +356,8 @@ def _joined_ties(
         Index into `written` of every note played.
     onset : ndarray [shape=(rows,)]
         Quarters from the start of the path.
+    held : ndarray [shape=(rows,)]
+        How long each is held in quarters, without ties.
 
     Returns
     -------
@@ -352,7 +366,7 @@ def _joined_ties(
     is_kept : ndarray [shape=(rows,)], bool
         False for notes that go on sounding from another one.
     """
-    duration = written.duration_quarter[note].copy()
+    duration = held.copy()
     is_kept = np.ones(len(note), bool)
     tied_from, tied_to = written.tied_from_previous[note], written.tied_to_next[note]
     rows = np.flatnonzero(tied_from | tied_to)

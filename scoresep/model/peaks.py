@@ -8,6 +8,7 @@ pyramids are kept, and how they are drawn, is not known here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,18 @@ def level_sizes(frames: int) -> tuple[int, ...]:
     return tuple(sizes)
 
 
+class PeakTable(Protocol):
+    """A table in a file, of which ranges are read when they are asked for."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, key: tuple[Any, ...], /) -> NDArray[Any]:
+        """Return a range."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return all of it, in memory."""
+
+
 @dataclass(frozen=True, eq=False)
 class PeakPyramid:
     """Peaks of one recording or stem.
@@ -54,13 +67,13 @@ class PeakPyramid:
         Length of the recording.
     table : ndarray [shape=(channels, 3, entries)], float16
         Lowest, highest and RMS, all levels one after the other, finest first. Half precision halves what is kept;
-        values are rounded outwards, so that peaks stay peaks. May be a memory map.
+        values are rounded outwards, so that peaks stay peaks. May lie in a file.
     ready_frames : int
         How many frames from the start are in the table so far.
     """
 
     frames: int
-    table: NDArray[np.float16]
+    table: NDArray[np.float16] | PeakTable
     ready_frames: int
 
     @property
@@ -84,6 +97,13 @@ class PeakPyramid:
 
         A column takes in every entry that it touches; columns narrower than `BASE_FRAMES` share entries. Columns are
         counted, so that one looks the same whichever range it is asked for with.
+
+        Parameters
+        ----------
+        first_column : int
+            Column c lies at the frames [c, c + 1) * `frames_per_column`; may be negative.
+        frames_per_column : float
+        columns : int
         """
         sizes = level_sizes(self.frames)
         level = 0
@@ -129,7 +149,19 @@ def envelope_of_line(
 ) -> Envelope:
     """Return the outline of the straight lines that join samples, for zooms at which a column is less than a frame.
 
-    Parameters are those of `envelope_of_samples`. RMS is 0: a line has no inside.
+    Parameters
+    ----------
+    samples : ndarray [shape=(channels, frames)], float32
+    samples_start : int
+        Frame of the recording at which `samples` starts.
+    first_column : int
+    frames_per_column : float
+    columns : int
+
+    Returns
+    -------
+    envelope : Envelope
+        RMS is 0: a line has no inside.
     """
     low = np.full((samples.shape[0], columns), np.nan, np.float32)
     high = low.copy()
@@ -195,7 +227,14 @@ class PeakBuilder:
 
     @classmethod
     def over(cls, pyramid: PeakPyramid | None, frames: int, channels: int) -> PeakBuilder:
-        """Return a builder that begins with a copy of a whole pyramid (of silence, without one) and replaces parts."""
+        """Return a builder that begins with a copy of a whole pyramid (of silence, without one) and replaces parts.
+
+        Parameters
+        ----------
+        pyramid : PeakPyramid or None
+            Not used unless it is complete and of the same frames and channels.
+        frames, channels : int
+        """
         fits = pyramid is not None and pyramid.is_complete and (pyramid.frames, pyramid.channels) == (frames, channels)
         builder = cls(frames, channels, np.array(pyramid.table) if fits and pyramid is not None else None)
         builder._ready_frames = frames
@@ -284,3 +323,37 @@ def _half_towards(values: NDArray[np.float32], direction: float) -> NDArray[np.f
     inner = half > values if direction < 0 else half < values
     np.nextafter(half, np.float16(direction), out=half, where=inner)
     return half
+
+
+# What comes after is held against what was before over this time: longer than a period of most notes.
+WINDOW_S = 0.012
+# By how much the sound has to grow within it to count as an attack.
+LEAST_RISE_DB = 6.0
+# Sounds this far below the loudest nearby are nothing.
+FLOOR_DB = -50.0
+
+
+def find_attack(samples: NDArray[np.float32], sample_rate: int, place: int, radius: int) -> int | None:
+    """Return where the sound rises most within `radius` of `place`; None where it does not rise enough.
+
+    Parameters
+    ----------
+    samples : ndarray [shape=(channels, frames)]
+        To be at least `WINDOW_S` longer on both sides than what is searched.
+    sample_rate : int
+    place, radius : int
+        In frames of `samples`.
+    """
+    window = max(round(WINDOW_S * sample_rate), 2)
+    # the difference of samples counts high frequencies more, in which attacks stand out
+    power = np.square(np.diff(samples.astype(np.float64), axis=1)).sum(axis=0)
+    first, last = max(place - radius, window), min(place + radius, len(power) - window)
+    if last < first or not len(power):
+        return None
+    total = np.concatenate([[0.0], np.cumsum(power)])
+    at = np.arange(first, last + 1)
+    before, after = total[at] - total[at - window], total[at + window] - total[at]
+    floor = max(float(after.max()), float(before.max())) * 10 ** (FLOOR_DB / 10) + 1e-30
+    rise_db = 10 * np.log10((after + floor) / (before + floor))
+    best = int(np.argmax(rise_db))
+    return int(at[best]) if rise_db[best] >= LEAST_RISE_DB else None

@@ -9,7 +9,7 @@ from typing import Any
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import Recording
 from scoresep.model.note_edits import NoteEdit
-from scoresep.model.path import PathChoices, unfold
+from scoresep.model.path import PathChoices, unfolded_score
 from scoresep.model.score import Instrument, PerformancePath, Score, UnfoldedScore
 from scoresep.model.segments import Activity
 from scoresep.model.timemap import SyncPoint
@@ -210,8 +210,8 @@ class Project:
 
     @cached_property
     def unfolded(self) -> UnfoldedScore | None:
-        """The score along the performance path; None without a score."""
-        return unfold(self.score, self.path) if self.score is not None and self.path is not None else None
+        """The score along the performance path, the same value for all projects of both; None without a score."""
+        return unfolded_score(self.score, self.path) if self.score is not None and self.path is not None else None
 
     @cached_property
     def stem_of_part(self) -> tuple[int | None, ...]:
@@ -254,7 +254,16 @@ class Change:
 
 
 def change_to(project: Project, text: str, **new_values: Any) -> Change:
-    """Describe the change that gives fields of `project` new values; fields that stay equal are left out."""
+    """Describe the change that gives fields of `project` new values; fields that stay equal are left out.
+
+    Parameters
+    ----------
+    project : Project
+    text : str
+        What undo calls the change.
+    **new_values
+        By names of fields of `Project`.
+    """
     differing = [
         n for n in (f.name for f in fields(Project)) if n in new_values and new_values[n] != getattr(project, n)
     ]

@@ -1,4 +1,9 @@
-"""Where stems are not to be trusted, told without knowing the truth: sound that no part explains, notes in doubt."""
+"""What stated confidences mean, in one place for all that state, show or act on them.
+
+The confidence of a note is the probability that it is where it is said to be; that of a stretch or a segment, the share
+that is right; that of an alignment, the probability that score and recording belong together. How they are reached is
+told by the engines that state them.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
-from scoresep.model.segments import Segment
+from scoresep.model.project import Project
+from scoresep.model.segments import Segment, segments_of
+
+# Below this, wrong is as likely as right: a note or place is doubtful, is shown so, and is where
+# "next doubtful place" leads; a score is rather not that of the recording.
+DOUBTFUL_CONFIDENCE = 0.5
+
 
 # Soft passages count as if they were this much softer than loud ones, so that hiss and echoes are no alarm.
 FLOOR_DB = -25.0
@@ -111,12 +121,12 @@ class SegmentQuality:
 
     @property
     def figures(self) -> str:
-        """Both figures: ``27 % unexplained, notes 45 % sure``."""
+        """Both figures: ``27 % unexplained, confidence 45 %``."""
         words = []
         if self.unexplained is not None:
             words.append(f"{100 * self.unexplained:.0f} % unexplained")
         if self.confidence is not None:
-            words.append(f"notes {100 * self.confidence:.0f} % sure")
+            words.append(f"confidence {100 * self.confidence:.0f} %")
         return ", ".join(words)
 
     @property
@@ -124,17 +134,17 @@ class SegmentQuality:
         """What to do about it, in a sentence; empty where nothing is amiss."""
         if not self.is_long:
             return ""
-        is_unsure = self.confidence is not None and self.confidence < DOUBTFUL_CONFIDENCE
+        is_doubtful = self.confidence is not None and self.confidence < DOUBTFUL_CONFIDENCE
         if self.is_much_unexplained and not self.segment.part_indices:
             return "There is sound here although no part plays: check who plays here."
-        if self.is_much_unexplained and is_unsure:
+        if self.is_much_unexplained and is_doubtful:
             return "Much sound here that no part explains, and the notes are doubtful: correct the alignment."
         if self.is_much_unexplained:
             return "Much sound here that no part explains: check the alignment, and whether a part is missing."
-        if is_unsure:
+        if is_doubtful:
             return "The notes here are doubtful: listen with clicks, and put the bar lines where they sound."
         if self.segment.confidence is not None and self.segment.confidence < DOUBTFUL_CONFIDENCE:
-            return "It is not sure who plays here: listen, and say with the right button who does."
+            return "It is doubtful who plays here: listen, and say with the right button who does."
         return ""
 
 
@@ -202,13 +212,48 @@ def segment_qualities(
     return tuple(found)
 
 
+def judge_segments(project: Project, unexplained: Unexplained | None) -> tuple[SegmentQuality, ...]:
+    """Judge the segments of a project, as far as its alignment and its stems tell.
+
+    Parameters
+    ----------
+    project : Project
+    unexplained : Unexplained or None
+        What its stems leave of the recording; None where there are none.
+
+    Returns
+    -------
+    qualities : tuple of SegmentQuality
+        One for every segment; empty where there are no activities yet.
+    """
+    recording, unfolded, alignment = project.recording, project.unfolded, project.alignment
+    if recording is None or not project.activities:
+        return ()
+    segments = segments_of(project.activities, recording.frames)
+    confidence = np.full(len(segments), np.nan)
+    if unfolded is not None and alignment is not None and len(alignment.note_times) == len(unfolded.notes):
+        times, here = alignment.note_times, alignment.note_times.is_present
+        notes = times.onset_frame[here], times.offset_frame[here], times.confidence[here]
+        confidence = confidence_between(*notes, edges_of(segments))
+    return segment_qualities(segments, unexplained, confidence, LEAST_S * recording.sample_rate)
+
+
 def edges_of(segments: Sequence[Segment]) -> NDArray[np.int64]:
     """Return where segments begin, and where the last ends."""
     return np.array([*(s.start_frame for s in segments), *(s.end_frame for s in segments[-1:])], np.int64)
 
 
 def next_doubtful(qualities: Iterable[SegmentQuality], frame: int, direction: int) -> SegmentQuality | None:
-    """Return the doubtful segment that begins next after a frame, or last before it; None where there is none."""
+    """Return the doubtful segment that begins next after a frame, or last before it; None where there is none.
+
+    Parameters
+    ----------
+    qualities : iterable of SegmentQuality
+        In any order.
+    frame : int
+    direction : int
+        1 for the next, -1 for the last before.
+    """
     doubtful = [q for q in qualities if q.is_doubtful and (q.segment.start_frame - frame) * direction > 0]
     if not doubtful:
         return None

@@ -5,7 +5,8 @@ How the order of playing is found from the repeat signs is told in `path`; how s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from scoresep.model.arrays import ArrayEquality, frozen
 from scoresep.model.timebase import SAME_QUARTER
+
+MOST_PASSES = 31  # that are told apart of a note
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Part:
 
 
 class Mark(StrEnum):
-    """A sign that lets the player jump: segno and coda stand at the start of a measure, all others at its end."""
+    """A sign that lets the player jump: segno, coda and trio stand at the start of a measure, all others at its end."""
 
     SEGNO = "segno"
     CODA = "coda"
@@ -69,6 +72,33 @@ class Mark(StrEnum):
     DAL_SEGNO = "dal segno"
     DAL_SEGNO_AL_FINE = "dal segno al fine"
     DAL_SEGNO_AL_CODA = "dal segno al coda"
+    TRIO = "trio"  # a trio or second dance begins: a da capo after it ends here where there is no fine
+
+
+@dataclass(frozen=True)
+class MarkDetail:
+    """What a score says of one of the marks of a measure beyond its kind.
+
+    Attributes
+    ----------
+    mark : Mark
+        Which of `Measure.marks`.
+    names : tuple of str
+        Of a segno or coda: what it is called; of a jump: the segno or coda that it leads to. Names of the file stand
+        as they are, numbers that words tell as ``no. 2``.
+    coda_names : tuple of str
+        Of a da capo or dal segno: the coda at the end of what is played then.
+    times : tuple of int
+        The times through the measure, counted from 1, at which the mark counts; empty where that is not said.
+    with_repeats : bool or None
+        Of a da capo or dal segno: whether repeats are taken again after it; None where that is not said.
+    """
+
+    mark: Mark
+    names: tuple[str, ...] = ()
+    coda_names: tuple[str, ...] = ()
+    times: tuple[int, ...] = ()
+    with_repeats: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +124,10 @@ class Measure:
     endings : tuple of int
         The passes for which this measure is played, such as (1,) or (1, 2); empty outside endings.
     marks : tuple of Mark
+    mark_details : tuple of MarkDetail
+        Of those marks of which more is known than their kind.
+    repeats_after_jump : bool
+        The repeat that closes here is taken again after da capo or dal segno.
     """
 
     index: int
@@ -107,6 +141,12 @@ class Measure:
     repeat_passes: int = 0
     endings: tuple[int, ...] = ()
     marks: tuple[Mark, ...] = ()
+    mark_details: tuple[MarkDetail, ...] = ()
+    repeats_after_jump: bool = False
+
+    def detail_of(self, mark: Mark) -> MarkDetail:
+        """Return what is known of one of the marks."""
+        return next((d for d in self.mark_details if d.mark is mark), MarkDetail(mark))
 
     @property
     def beat_quarter(self) -> float:
@@ -134,6 +174,9 @@ class WrittenNotes(ArrayEquality):
     pitch_midi : ndarray, float64
         Sounding pitch (quarter tones possible); NaN for unpitched notes.
     is_grace, tied_from_previous, tied_to_next : ndarray, bool
+    passes : ndarray, int32
+        The times through a repeat at which the note is played: bit n - 1 for the n-th (see `passes_to_bits`); 0 where
+        it is played every time, as nearly all notes are.
     """
 
     part_index: NDArray[np.int32]
@@ -146,9 +189,12 @@ class WrittenNotes(ArrayEquality):
     is_grace: NDArray[np.bool_]
     tied_from_previous: NDArray[np.bool_]
     tied_to_next: NDArray[np.bool_]
+    passes: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
     def __post_init__(self) -> None:
-        for name in ("part_index", "measure_index", "staff", "voice"):
+        if not len(self.passes) and len(self.part_index):  # nothing is said, as in projects of earlier versions
+            object.__setattr__(self, "passes", np.zeros(len(self.part_index), np.int32))
+        for name in ("part_index", "measure_index", "staff", "voice", "passes"):
             object.__setattr__(self, name, frozen(getattr(self, name), np.int32))
         for name in ("offset_quarter", "duration_quarter", "pitch_midi"):
             object.__setattr__(self, name, frozen(getattr(self, name), np.float64))
@@ -157,6 +203,14 @@ class WrittenNotes(ArrayEquality):
 
     def __len__(self) -> int:
         return len(self.part_index)
+
+
+def passes_to_bits(passes: Iterable[int]) -> int:
+    """Convert times through a repeat to `WrittenNotes.passes`; the 31st stands for all after it."""
+    bits = 0
+    for n in passes:
+        bits |= 1 << (min(n, MOST_PASSES) - 1)
+    return bits
 
 
 @dataclass(frozen=True)
@@ -184,6 +238,9 @@ class Score:
     own_durations : tuple of tuple of float
         Empty where all parts agree how long every measure is. In faulty files they do not; then for every part the
         length of each of its measures in quarters (`PerformancePath.keeps_bars_together` tells which lengths count).
+    stated_order : tuple of int
+        Indices of the measures in the order of playing that the file itself writes out (``<expansion>`` of MEI,
+        ``*>[A,A,B]`` of Humdrum, ``P:`` of ABC); empty where it only has repeat signs.
     """
 
     title: str
@@ -194,6 +251,7 @@ class Score:
     tempo_marks: tuple[TempoMark, ...] = ()
     warnings: tuple[str, ...] = ()
     own_durations: tuple[tuple[float, ...], ...] = ()
+    stated_order: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -214,10 +272,14 @@ class PerformancePath:
     keeps_bars_together : bool
         Whether every measure starts in all parts at once even where the file makes measures of one part too long or too
         short (`Score.own_durations`); otherwise such a part moves against the others from there on.
+    passes : tuple of int
+        For every measure of the path the how manieth time through its repeat it is, which only matters to notes that
+        are not played every time; empty where the occurrences tell the same.
     """
 
     measure_indices: tuple[int, ...]
     keeps_bars_together: bool = False
+    passes: tuple[int, ...] = ()
 
     @cached_property
     def steps(self) -> tuple[PathStep, ...]:
@@ -311,7 +373,17 @@ class UnfoldedScore(ArrayEquality):
         return self.path.steps[index], self.measure_of_step(index).offset_to_beat(offset)
 
     def beat_to_quarter(self, measure_index: int, occurrence: int, beat: float) -> float | None:
-        """Convert a measure, its occurrence and a beat to quarters; None where the path does not play it."""
+        """Convert a measure, its occurrence and a beat to quarters; None where the path does not play it.
+
+        Parameters
+        ----------
+        measure_index : int
+            Measure of the score, from 0.
+        occurrence : int
+            The how manieth time it is played, from 1.
+        beat : float
+            In the metre's unit, from 1.
+        """
         step_index = self._index_of_step.get(PathStep(measure_index, occurrence))
         if step_index is None:
             return None

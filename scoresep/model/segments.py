@@ -24,7 +24,7 @@ BRIDGED_GAP_S = 0.15
 
 
 @dataclass(frozen=True, eq=False)
-class Heard(ArrayEquality):
+class ActivityPosterior(ArrayEquality):
     """How surely a part is heard to sound, from one moment of the recording to the next.
 
     Attributes
@@ -65,7 +65,7 @@ class Activity(ArrayEquality):
         Half-open, sorted, not touching each other.
     is_by_hand : ndarray [shape=(stretches,)], bool
         Stretches that a person has made or moved.
-    heard : Heard or None
+    heard : ActivityPosterior or None
         How surely the part was heard when the recording was listened to; None where it was not. Edits by hand leave it
         as it is.
     """
@@ -74,7 +74,7 @@ class Activity(ArrayEquality):
     start_frame: NDArray[np.int64]
     end_frame: NDArray[np.int64]
     is_by_hand: NDArray[np.bool_] | None = None
-    heard: Heard | None = None
+    heard: ActivityPosterior | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start_frame", frozen(self.start_frame, np.int64))
@@ -83,6 +83,10 @@ class Activity(ArrayEquality):
         object.__setattr__(self, "is_by_hand", frozen(by_hand, np.bool_))
         if np.any(self.end_frame <= self.start_frame) or np.any(self.start_frame[1:] <= self.end_frame[:-1]):
             raise ValueError("stretches of an activity must be sorted, non-empty and apart from each other")
+
+    def sounds_at(self, frame: int) -> bool:
+        """Tell whether the part sounds at a frame."""
+        return bool(np.any((self.start_frame <= frame) & (frame < self.end_frame)))
 
 
 @dataclass(frozen=True)
@@ -96,22 +100,27 @@ class Segment:
     part_indices : tuple of int
         The active parts, rising.
     confidence : float or None
-        How likely just these parts sound (`model.confidence`); None where the recording was not listened to.
+        How likely just these parts sound (`model.quality`); None where the recording was not listened to.
+    is_anonymous : bool
+        There is no score: the "parts" are sets of instruments that sound alike, of one instrument or several.
     """
 
     start_frame: int
     end_frame: int
     part_indices: tuple[int, ...]
     confidence: float | None = None
+    is_anonymous: bool = False
 
     @property
     def category(self) -> Category:
-        """``silence``, ``single`` or ``mixed``."""
+        """``silence``, ``single`` or ``mixed``; without a score what sounds is never claimed to be a single part."""
+        if self.is_anonymous and self.part_indices:
+            return "mixed"
         categories: tuple[Category, ...] = ("silence", "single", "mixed")
         return categories[min(len(self.part_indices), 2)]
 
 
-def joined_intervals(
+def join_intervals(
     start_frame: NDArray[np.int64], end_frame: NDArray[np.int64], gap_frames: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Join intervals that overlap, touch or leave gaps of at most `gap_frames`.
@@ -159,7 +168,7 @@ def activities_from_notes(
     activities = []
     for part_index in range(part_count):
         mine = (notes.part_index == part_index) & times.is_present
-        activities.append(Activity(part_index, *joined_intervals(onset[mine], offset[mine], gap_frames)))
+        activities.append(Activity(part_index, *join_intervals(onset[mine], offset[mine], gap_frames)))
     return tuple(activities)
 
 

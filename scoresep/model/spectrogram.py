@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -147,11 +148,41 @@ class SpectrogramShape:
         """Number of levels in the table."""
         return self.offsets[self.densities, 0]
 
+    def place(self, density: int, index: int) -> tuple[int, tuple[int, int]]:
+        """Return where in the table the entries of a density and band begin, and their shape (entries, bins)."""
+        return self.offsets[density, index], (self.entries(density, BANDS[index]), BANDS[index].bins)
+
     def part(self, table: NDArray[np.uint8], density: int, index: int) -> NDArray[np.uint8]:
-        """Return the entries of a density and band, shape (entries, bins), as a view of the table."""
-        band, at = BANDS[index], self.offsets[density, index]
-        count = self.entries(density, band)
-        return table[at : at + count * band.bins].reshape(count, band.bins)
+        """Return the entries of a density and band, shape (entries, bins), as a view of the table.
+
+        Parameters
+        ----------
+        table : ndarray [shape=(size,)], uint8
+        density : int
+            0 for the finest.
+        index : int
+            Of the band, in `BANDS`.
+        """
+        at, shape = self.place(density, index)
+        return table[at : at + math.prod(shape)].reshape(shape)
+
+
+class LevelTable(Protocol):
+    """Levels in a file, of which ranges are read when they are asked for."""
+
+    shape: tuple[int, ...]
+
+    def part(self, start: int, shape: tuple[int, ...]) -> LevelTable:
+        """Return levels that follow each other from an index on, in another shape."""
+
+    def __len__(self) -> int:
+        """Return the length of the first axis."""
+
+    def __getitem__(self, key: slice, /) -> NDArray[Any]:
+        """Return a range of the first axis."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return all of it, in memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,27 +193,39 @@ class Spectrogram:
     ----------
     shape : SpectrogramShape
     table : ndarray [shape=(shape.size,)], uint8
-        Levels; commonly a memory map that another process fills.
+        Levels; commonly in a file that another process fills.
     ready : ndarray [shape=(shape.slabs,)], uint8
         1 for slabs that are in the table.
     """
 
     shape: SpectrogramShape
-    table: NDArray[np.uint8]
-    ready: NDArray[np.uint8]
+    table: NDArray[np.uint8] | LevelTable
+    ready: NDArray[np.uint8] | LevelTable
 
     @property
     def is_complete(self) -> bool:
         """Whether everything is in the table."""
-        return bool(self.ready.all())
+        return bool(np.asarray(self.ready).all())
 
     @property
     def ready_slabs(self) -> int:
         """How many slabs are in the table."""
-        return int(np.count_nonzero(self.ready))
+        return int(np.count_nonzero(np.asarray(self.ready)))
 
     def known(self, first_column: int, frames_per_column: float, columns: int) -> NDArray[np.bool_]:
-        """Return for columns, counted from the first frame on, whether their middle is known."""
+        """Return for columns, counted from the first frame on, whether their middle is known.
+
+        Parameters
+        ----------
+        first_column : int
+            Column c lies at the frames [c, c + 1) * `frames_per_column`; may be negative.
+        frames_per_column : float
+        columns : int
+
+        Returns
+        -------
+        is_known : ndarray [shape=(columns,)], bool
+        """
         middle = (np.arange(first_column, first_column + columns) + 0.5) * frames_per_column
         inside = (middle >= 0) & (middle < self.shape.frames)
         slab = np.clip(middle // self.shape.slab_frames, 0, self.shape.slabs - 1).astype(np.int64)
@@ -192,6 +235,13 @@ class Spectrogram:
         """Return the levels of columns, counted from the first frame on.
 
         Wide columns take in every entry that they touch; narrow ones lie on straight lines between entries.
+
+        Parameters
+        ----------
+        first_column : int
+            Column c lies at the frames [c, c + 1) * `frames_per_column`; may be negative.
+        frames_per_column : float
+        columns : int
 
         Returns
         -------
@@ -205,25 +255,30 @@ class Spectrogram:
                 density + 1 < self.shape.densities and self.shape.entry_frames(density + 1, band) <= frames_per_column
             ):
                 density += 1
-            entries = self.shape.part(self.table, density, index)
+            entries = self._entries(density, index)
             at = edges / self.shape.entry_frames(density, band)
             read = _joined if frames_per_column < self.shape.entry_frames(density, band) else _averaged
             result[band.rows] = read(entries, at)
         return result
+
+    def _entries(self, density: int, index: int) -> NDArray[np.uint8] | LevelTable:
+        if isinstance(self.table, np.ndarray):
+            return self.shape.part(self.table, density, index)
+        return self.table.part(*self.shape.place(density, index))
 
     def loud_level(self, share: float = 0.998) -> float:
         """Return a level that the given share of what is known does not exceed, silence left out."""
         density = self.shape.densities - 1
         counts = np.zeros(256, np.int64)
         for index in range(len(BANDS)):
-            counts += np.bincount(self.shape.part(self.table, density, index).ravel(), minlength=256)
+            counts += np.bincount(self._entries(density, index)[:].ravel(), minlength=256)
         counts[: int(db_to_level(-100.0))] = 0
         if not counts.any():
             return db_to_level(0.0)
         return float(np.searchsorted(np.cumsum(counts), share * counts.sum()))
 
 
-def _joined(entries: NDArray[np.uint8], at: NDArray[np.float64]) -> NDArray[np.float32]:
+def _joined(entries: NDArray[np.uint8] | LevelTable, at: NDArray[np.float64]) -> NDArray[np.float32]:
     """Interpolate entries, whose middles lie at their number + 0.5, at the middles between `at`."""
     middle = np.clip((at[:-1] + at[1:]) / 2 - 0.5, 0, len(entries) - 1)
     first = np.floor(middle).astype(np.int64)
@@ -236,7 +291,7 @@ def _joined(entries: NDArray[np.uint8], at: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray(before + (part[:, right] - before) * share)
 
 
-def _averaged(entries: NDArray[np.uint8], at: NDArray[np.float64]) -> NDArray[np.float32]:
+def _averaged(entries: NDArray[np.uint8] | LevelTable, at: NDArray[np.float64]) -> NDArray[np.float32]:
     """Average the entries that lie between neighbouring edges."""
     first = np.clip(np.floor(at[:-1] + 1e-9), 0, len(entries) - 1).astype(np.int64)
     last = np.clip(np.ceil(at[1:] - 1e-9), 1, len(entries)).astype(np.int64)

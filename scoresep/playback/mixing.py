@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from scoresep.errors import AudioFileError
 from scoresep.model.audio import SampleSource
 from scoresep.model.project import ChannelStrip, Mixer
 
@@ -47,11 +48,14 @@ class Levels:
     keys : tuple of (int or str)
     peak, mean_square : ndarray [shape=(tracks + 1, 2)], float32
         Left and right of every track; the last row is the sum of all, the master.
+    problem : str
+        Why a track is silent that cannot be read any more, in a sentence; empty where all can.
     """
 
     keys: tuple[TrackKey, ...]
     peak: NDArray[np.float32]
     mean_square: NDArray[np.float32]
+    problem: str = ""
 
 
 class Material(Protocol):
@@ -80,7 +84,7 @@ def balance(pan: float) -> tuple[float, float]:
     return min(1.0, 1.0 - pan), min(1.0, 1.0 + pan)
 
 
-def strip_of(mixer: Mixer, key: TrackKey) -> ChannelStrip:
+def find_strip(mixer: Mixer, key: TrackKey) -> ChannelStrip:
     """Return the strip of a track; one at rest for the recording and for parts the mixer does not know yet."""
     if key == "residual":
         return mixer.residual
@@ -89,8 +93,21 @@ def strip_of(mixer: Mixer, key: TrackKey) -> ChannelStrip:
     return ChannelStrip()
 
 
-def with_strip(mixer: Mixer, key: TrackKey, strip: ChannelStrip) -> Mixer:
-    """Return the mixer with another strip for one track, filling up with strips at rest where there are too few."""
+def set_strip(mixer: Mixer, key: TrackKey, strip: ChannelStrip) -> Mixer:
+    """Return the mixer with another strip for one track, filling up with strips at rest where there are too few.
+
+    Parameters
+    ----------
+    mixer : Mixer
+    key : int or str
+        Index of the part that owns the stem, or ``residual``.
+    strip : ChannelStrip
+
+    Raises
+    ------
+    ValueError
+        For ``recording``, which has no strip.
+    """
     if key == "residual":
         return replace(mixer, residual=strip)
     if not isinstance(key, int):
@@ -118,7 +135,7 @@ def stereo_gains(mixer: Mixer, keys: tuple[TrackKey, ...]) -> NDArray[np.float32
         Factors for left and right, master level included.
     """
     master = gain_factor(mixer.master_gain_db)
-    strips = [strip_of(mixer, key) for key in keys]
+    strips = [find_strip(mixer, key) for key in keys]
     has_solo = any(s.is_soloed and not s.is_muted for s in strips)
     gains = np.zeros((len(keys), OUTPUT_CHANNELS), np.float32)
     for row, strip in zip(gains, strips, strict=True):
@@ -128,17 +145,35 @@ def stereo_gains(mixer: Mixer, keys: tuple[TrackKey, ...]) -> NDArray[np.float32
 
 
 def is_minus_one(mixer: Mixer, key: TrackKey, keys: tuple[TrackKey, ...]) -> bool:
-    """Tell whether everything but one track is heard."""
-    strips = {k: strip_of(mixer, k) for k in keys}
+    """Tell whether everything but one track is heard.
+
+    Parameters
+    ----------
+    mixer : Mixer
+    key : int or str
+        The track.
+    keys : tuple of (int or str)
+        The tracks there are.
+    """
+    strips = {k: find_strip(mixer, k) for k in keys}
     return key in strips and all(s.is_muted == (k == key) and not s.is_soloed for k, s in strips.items())
 
 
-def minus_one(mixer: Mixer, key: TrackKey, keys: tuple[TrackKey, ...]) -> Mixer:
-    """Let everything but one track be heard; asked again, let everything be heard. Levels and pans stay."""
+def toggle_minus_one(mixer: Mixer, key: TrackKey, keys: tuple[TrackKey, ...]) -> Mixer:
+    """Let everything but one track be heard; asked again, let everything be heard. Levels and pans stay.
+
+    Parameters
+    ----------
+    mixer : Mixer
+    key : int or str
+        The track.
+    keys : tuple of (int or str)
+        The tracks there are.
+    """
     was_minus_one = is_minus_one(mixer, key, keys)
     for other in keys:
-        strip = replace(strip_of(mixer, other), is_muted=other == key and not was_minus_one, is_soloed=False)
-        mixer = with_strip(mixer, other, strip)
+        strip = replace(find_strip(mixer, other), is_muted=other == key and not was_minus_one, is_soloed=False)
+        mixer = set_strip(mixer, other, strip)
     return mixer
 
 
@@ -208,21 +243,37 @@ class Mix:
         total = np.zeros((OUTPUT_CHANNELS, stop_frame - start_frame), np.float32)
         peak = np.zeros((len(self.tracks) + 1, OUTPUT_CHANNELS), np.float32)
         square = np.zeros_like(peak)
+        problem = ""
         low, high = max(start_frame, 0), min(stop_frame, self.frames)
         if high > low:
             for row, (track, gain) in enumerate(zip(self.tracks, self.gains, strict=True)):
                 if not gain.any():
                     continue  # nothing is read for what is not heard
-                block = _stereo(track.source.read(low, high)) * gain[:, None]
+                try:
+                    samples = track.source.read(low, high)
+                except AudioFileError as error:
+                    if len(self.tracks) == 1:
+                        raise
+                    problem = problem or str(error)
+                    continue  # the others are heard on
+                block = _stereo(samples) * gain[:, None]
                 at = low - start_frame
                 total[:, at : at + block.shape[1]] += block
                 _measure(block, peak[row], square[row])
         _measure(total, peak[-1], square[-1])
-        return total, Levels(tuple(t.key for t in self.tracks), peak, square)
+        return total, Levels(tuple(t.key for t in self.tracks), peak, square, problem)
 
 
-def mix_of(mixer: Mixer, tracks: tuple[Track, ...], frames: int, sample_rate: int) -> Mix:
-    """Join tracks with the settings of the mixer."""
+def make_mix(mixer: Mixer, tracks: tuple[Track, ...], frames: int, sample_rate: int) -> Mix:
+    """Join tracks with the settings of the mixer.
+
+    Parameters
+    ----------
+    mixer : Mixer
+    tracks : tuple of Track
+    frames, sample_rate : int
+        Those of every track.
+    """
     return Mix(tracks, stereo_gains(mixer, tuple(t.key for t in tracks)), frames, sample_rate)
 
 

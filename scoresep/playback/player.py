@@ -22,11 +22,9 @@ from numpy.typing import NDArray
 
 from scoresep.errors import ScoreSepError
 from scoresep.model.project import Loop
-from scoresep.playback.ahead import BLOCK_FRAMES, ReadAhead
 from scoresep.playback.mixing import Levels, Material, ResampledMaterial
 from scoresep.playback.outputs import DEVICE_LOST, OpenOutput, Output, OutputState, open_output
-from scoresep.playback.reading import Head, silence_to
-from scoresep.playback.ring import Gate, Ring
+from scoresep.playback.reader import BLOCK_FRAMES, Gate, Head, ReadAhead, Ring, start_from_silence
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +89,7 @@ class _Playing:
         """The material at the rate of the device."""
         return _at_rate(self.material, self.output.sample_rate)
 
-    def heard_position(self) -> float:
+    def audible_position(self) -> float:
         """Return the position of the ring that is heard now: what was pulled, less the latency of the device."""
         start, when_s = self.ring.clock
         now = start + (perf_counter() - when_s - self.output.latency_s) * self.output.sample_rate
@@ -99,7 +97,7 @@ class _Playing:
 
     def frame(self) -> int:
         """Return the frame of the recording that is heard now."""
-        frame = self.ahead.frame_at(max(self.heard_position(), self.shown_from))
+        frame = self.ahead.frame_at(max(self.audible_position(), self.shown_from))
         return min(round(frame / self.rate), self.material.frames)
 
 
@@ -180,7 +178,7 @@ class Player:
             return PlayerState(self._asked_playing, self._asked_frame, self._underruns(), None, self._output_state)
         playing, frame, levels = self._playing, self._rest_frame, None
         if playing is not None:
-            heard = playing.heard_position()
+            heard = playing.audible_position()
             frame = playing.frame()
             levels = playing.ahead.levels_between(min(self._seen, heard), heard)
             self._seen = heard
@@ -208,7 +206,7 @@ class Player:
                 if order is not None:
                     order()
                 elif self._playing is not None and not self._playing.ahead.is_full:
-                    self._playing.ahead.fill(min(self._seen, self._playing.heard_position()) - BLOCK_FRAMES)
+                    self._playing.ahead.fill(min(self._seen, self._playing.audible_position()) - BLOCK_FRAMES)
                 self._watch()
             except ScoreSepError as error:
                 self._fail(str(error))
@@ -309,10 +307,12 @@ class Player:
         self._rest_frame = start
         output, ring = self._open(material.sample_rate)
         rate = output.sample_rate / material.sample_rate
-        head = silence_to(_at_rate(material, output.sample_rate), round(start * rate), _device_loop(self._loop, rate))
+        head = start_from_silence(
+            _at_rate(material, output.sample_rate), round(start * rate), _device_loop(self._loop, rate)
+        )
         ahead = ReadAhead(ring, head)
         for _ in range(PREFILL_BLOCKS):
-            ahead.fill(keep_from=0.0)
+            ahead.fill(oldest_needed=0.0)
         self._seen = float(ring.pulled)
         self._last_pull = (-1, perf_counter())
         ring.open()

@@ -11,21 +11,23 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from scoresep import version
+from scoresep.edits import project as edits
 from scoresep.errors import Cancelled, OutputError, ScoreSepError
-from scoresep.files.atomic import output_errors, write_whole
-from scoresep.files.batch_lists import Piece
-from scoresep.files.cache import content_key
-from scoresep.files.csv_tables import write_table
-from scoresep.files.project_files import PROJECT_SUFFIX
-from scoresep.files.stem_files import read_stem_set
+from scoresep.files.audio.stems import read_stem_set
+from scoresep.files.project.project_files import PROJECT_SUFFIX, save_project
+from scoresep.files.storage.atomic import output_errors, write_whole
+from scoresep.files.storage.cache import content_key
+from scoresep.files.tables.batch_lists import Piece
+from scoresep.files.tables.csv_tables import write_table
 from scoresep.model.project import Project, Recipe, apply_change
 from scoresep.progress import Progress
-from scoresep.session import edits, pipeline, scripting, separating
-from scoresep.session.played_path import choices_named
+from scoresep.session import pipeline
+from scoresep.session import separation_job as separating
+from scoresep.session.pipeline import choices_named
 
 REPORT_NAME = "batch.csv"
 REPORT_COLUMNS = ("name", "state", "audio", "score", "notes", "confidence", "seconds", "remark")
@@ -84,6 +86,12 @@ class PieceReport:
 def run_batch(pieces: tuple[Piece, ...], options: BatchOptions, progress: Progress) -> Iterator[PieceReport]:
     """Do the pieces one after the other, and keep a table of what became of them (``batch.csv``).
 
+    Parameters
+    ----------
+    pieces : tuple of Piece
+    options : BatchOptions
+    progress : Progress
+
     Raises
     ------
     OutputError
@@ -121,6 +129,7 @@ def _do(piece: Piece, options: BatchOptions, progress: Progress, start_s: float)
             f"'{project_file}' was changed by somebody since it was made, and would be replaced; move it away, or "
             "choose another folder."
         )
+    key = _key(piece, options) if piece.audio.exists() and piece.score.exists() else ""
     project, remarks = pipeline.open_files(piece.audio, piece.score, progress.part(0.0, 0.1))
     choices = None if project.score is None else choices_named(options.repeats, project.score)
     if choices is not None:
@@ -130,12 +139,12 @@ def _do(piece: Piece, options: BatchOptions, progress: Progress, start_s: float)
         home.mkdir(parents=True, exist_ok=True)
         if (home / _DONE_NAME).exists():  # from here on the folder holds something of both runs
             _note_done(home, {**_facts(home), "key": ""})
-    scripting.write_notes(project, home / NOTES_NAME)
-    scripting.write_segments(project, home / SEGMENTS_NAME)
+    pipeline.write_notes(project, home / NOTES_NAME)
+    pipeline.write_segments(project, home / SEGMENTS_NAME)
     project = separating.separate(project, home / STEMS_NAME, options.recipe, options.device, progress.part(0.35, 1.0))
-    scripting.save(project, project_file)
+    save_project(project, project_file)
     report = _report(piece, project, remarks, time.monotonic() - start_s)
-    facts = {"key": _key(piece, options), "notes": report.notes, "confidence": report.confidence}
+    facts = {"key": key, "notes": report.notes, "confidence": report.confidence}
     _note_done(home, {**facts, "project": content_key(project_file)})
     return report
 
@@ -146,7 +155,7 @@ def _note_done(home: Path, facts: dict[str, Any]) -> None:
 
 def _facts(home: Path) -> dict[str, Any]:
     """Return what was noted of the last run in the folder of a piece; nothing where there was none."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         facts = json.loads((home / _DONE_NAME).read_bytes())
         return facts if isinstance(facts, dict) else {}
     return {}
@@ -181,8 +190,7 @@ def _key(piece: Piece, options: BatchOptions) -> str:
         A file is missing.
     """
     files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in (piece.audio, piece.score)]
-    version = import_module("scoresep").__version__  # by name: the package is above this layer
-    return repr((files, options.recipe, options.repeats, version))
+    return repr((files, options.recipe, options.repeats, version.__version__))
 
 
 def _row(report: PieceReport) -> tuple[str, ...]:
@@ -195,5 +203,5 @@ def _row(report: PieceReport) -> tuple[str, ...]:
         str(report.notes),
         f"{report.confidence:.3f}",
         f"{report.seconds:.1f}",
-        " ".join(report.remarks),
+        " ".join(" ".join(report.remarks).split()),  # errors of libraries may have several lines
     )

@@ -1,22 +1,18 @@
-"""What a person may export of a project (stems, the mix, the alignment), and the request that the files layer does."""
+"""Export of stems, the mix, single notes or the alignment: what goes into which file, done in the background."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
 
+from scoresep.edits import project as edits
 from scoresep.errors import InputError
-from scoresep.files import export_audio as sound
-from scoresep.files.export_alignment import (
-    AlignmentExportRequest,
-    alignment_files,
-    alignment_files_in_the_way,
-    export_alignment,
-)
-from scoresep.files.export_audio import (
+from scoresep.files.audio import export as sound
+from scoresep.files.audio.export import (
     DEFAULT_TEMPLATE,
     ExportInput,
     ExportPatch,
@@ -24,17 +20,81 @@ from scoresep.files.export_audio import (
     ExportRequest,
     ExportTrack,
 )
-from scoresep.files.export_formats import ExportFormat
-from scoresep.files.export_midi import MidiPart
+from scoresep.files.audio.export_formats import ExportFormat
+from scoresep.files.midi.export import MidiPart
+from scoresep.files.tables.alignment import (
+    AlignmentExportRequest,
+    alignment_files,
+    alignment_files_in_the_way,
+    export_alignment,
+)
+from scoresep.files.tables.labels import pitch_name
 from scoresep.model.alignment import Alignment
 from scoresep.model.note_edits import NoteKey
 from scoresep.model.project import Project, Stem, StemSet
 from scoresep.model.segments import segments_of
 from scoresep.playback.mixing import TrackKey, fold_matrix, stereo_gains
 from scoresep.progress import Progress
-from scoresep.session import edits
-from scoresep.session.note_export import note_tracks
-from scoresep.session.note_places import NotePlace, NotePlaces, NoteWork, make_note_sounds
+from scoresep.session.jobs import Worker
+from scoresep.session.note_sounds import NotePlace, NotePlaces, NoteWork, make_note_sounds
+from scoresep.session.state import Jobs, ProjectState
+
+
+def note_tracks(
+    project: Project, places: NotePlaces, keys: Sequence[NoteKey], is_note_by_note: bool
+) -> tuple[ExportTrack, ...]:
+    """Return the files of notes: one with all of them, or one for each; from where they begin to where they end.
+
+    Parameters
+    ----------
+    project : Project
+    places : NotePlaces
+        Where the notes sound, and where their sounds lie.
+    keys : sequence of NoteKey
+    is_note_by_note : bool
+        One file for each note, not one for all.
+
+    Raises
+    ------
+    InputError
+        None of the notes has a sound.
+    """
+    found = [(key, places.places_of(places.rows_of((key,)))) for key in keys]
+    found = [(key, some) for key, some in found if some]
+    if not found:
+        raise InputError("None of these notes has a sound of its own in the stems; select others.")
+    if is_note_by_note:
+        return tuple(_track(project, note_name(project, key), key.part_index, some) for key, some in found)
+    parts = {key.part_index for key, _ in found}
+    all_places = tuple(place for _, some in found for place in some)
+    if len(found) == 1:
+        name = note_name(project, found[0][0])
+    elif len(parts) == 1:
+        name = f"{project.parts[min(parts)].name} notes"
+    else:
+        name = "Notes"
+    return (_track(project, name, min(parts) if len(parts) == 1 else None, all_places),)
+
+
+def note_name(project: Project, key: NoteKey) -> str:
+    """Name a note for a file: ``Violin F#4 bar 12 beat 3``."""
+    assert project.score is not None
+    words = [project.parts[key.part_index].name]
+    if key.pitch_midi >= 0:
+        words.append(pitch_name(key.pitch_midi))
+    words.append(f"bar {project.score.measures[key.measure_index].number}")
+    if key.occurrence > 1:
+        words.append(f"({key.occurrence})")
+    words.append(f"beat {key.beat:.4g}")
+    return " ".join(words)
+
+
+def _track(project: Project, name: str, part_index: int | None, places: tuple[NotePlace, ...]) -> ExportTrack:
+    patches = tuple(ExportPatch(str(place.path), place.start_frame, 1.0) for place in places)
+    stretch = min(place.start_frame for place in places), max(place.stop_frame for place in places)
+    instrument = "" if part_index is None else project.parts[part_index].instrument.name
+    return ExportTrack(name, (ExportInput(None, None, patches),), part_index, instrument, stretch)
+
 
 ALIGNMENT_FORMS = ("midi", "labels")
 Request = ExportRequest | AlignmentExportRequest
@@ -179,14 +239,14 @@ def _alignment_request(project: Project, choices: ExportChoices) -> AlignmentExp
         raise InputError("There is no alignment to export; align the recording and its score first.")
     activities = project.activities
     if activities is None:
-        activities = edits.derived_activities(project, alignment)
+        activities = edits.derive_activities(project, alignment)
     sounding = tuple(a for a, p in zip(activities, project.parts, strict=True) if not p.is_absent)
     return AlignmentExportRequest(
         folder=choices.folder,
         form=cast(Literal["midi", "labels"], choices.container),
         song=Path(recording.path).stem,
         unfolded=unfolded,
-        alignment=_heard(project, alignment),
+        alignment=_audible_only(project, alignment),
         parts=tuple(MidiPart(p.name, p.instrument) for p in project.parts),
         segments=segments_of(sounding, recording.frames),
         sample_rate=recording.sample_rate,
@@ -195,13 +255,13 @@ def _alignment_request(project: Project, choices: ExportChoices) -> AlignmentExp
     )
 
 
-def _heard(project: Project, alignment: Alignment) -> Alignment:
+def _audible_only(project: Project, alignment: Alignment) -> Alignment:
     """Return the alignment with only those notes that begin in the recording, of parts that it has."""
     assert project.recording is not None and project.unfolded is not None
-    heard = edits.without_parts(alignment, project.unfolded, edits.absent_parts(project))
-    times = heard.note_times
+    audible = edits.remove_parts(alignment, project.unfolded, edits.absent_parts(project))
+    times = audible.note_times
     is_inside = (times.onset_frame >= 0) & (times.onset_frame < project.recording.frames)
-    return replace(heard, note_times=replace(times, is_present=times.is_present & is_inside))
+    return replace(audible, note_times=replace(times, is_present=times.is_present & is_inside))
 
 
 def _stem_track(project: Project, stem: Stem, edited: Edited) -> ExportTrack:
@@ -230,3 +290,34 @@ def _mix_track(project: Project, stem_set: StemSet, edited: Edited) -> ExportTra
         rows = tuple(tuple(float(g) for g in row) for row in matrix)
         inputs.append(ExportInput(str(Path(stem_set.folder) / stem.file), rows, _patches(stem, edited)))
     return ExportTrack("Mix", tuple(inputs))
+
+
+class ExportUseCase:
+    """Export of the present project in the background.
+
+    Parameters
+    ----------
+    state : ProjectState
+    jobs : Jobs
+    """
+
+    def __init__(self, state: ProjectState, jobs: Jobs) -> None:
+        self._state, self._jobs = state, jobs
+
+    def start(self, choices: ExportChoices) -> None:
+        """Export in the background.
+
+        Raises
+        ------
+        InputError
+            If there are no stems.
+        """
+
+        def got(report: ExportReport) -> None:
+            files = "1 file is" if len(report.files) == 1 else f"{len(report.files)} files are"
+            lowered = f", turned down by {-report.gain_db:.2f} dB so that nothing clips" if report.gain_db else ""
+            self._state.messages.say("info", f"{files} in {report.folder}{lowered}.", key="export")
+
+        request = export_request(self._state.project, choices)
+        worker = Worker.NOTES if isinstance(request, SoundExport) and request.note_works else Worker.LIGHT
+        self._jobs.start("export", "Export", export, (request,), got, worker)

@@ -48,11 +48,11 @@ class Worker(StrEnum):
 
 
 WARM_MODULES: dict[Worker, tuple[str, ...]] = {
-    Worker.LIGHT: ("numpy", "scipy.fft", "scipy.ndimage", "scoresep.session.pipeline"),
-    Worker.TORCH: ("torch", "scoresep.session.separating"),
+    Worker.LIGHT: ("numpy", "scipy.ndimage", "librosa.core.spectrum", "scoresep.session.pipeline"),
+    Worker.TORCH: ("torch", "scoresep.session.separation_job"),
     Worker.ENGRAVING: ("numpy", "scoresep.files.engraving"),
     Worker.SPECTRA: ("scipy.fft", "scoresep.session.spectrograms"),
-    Worker.NOTES: ("torch", "scoresep.session.note_places", "scoresep.engines.separation.note_sounds"),
+    Worker.NOTES: ("torch", "scoresep.session.note_sounds", "scoresep.engines.separation.note_sounds"),
 }
 
 
@@ -109,14 +109,14 @@ class _Process:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.cancel: Event = context.Event()
-        self.wish = context.Value("q", -1, lock=False)
+        self.priority_frame = context.Value("q", -1, lock=False)
         self.job: Job | None = None
         self.kill_at_s: float | None = None
         # Nothing is sent before the worker listens: a large request would wait for its imports, and the window with it.
         self.is_ready = False
         self.process = context.Process(
-            target=_serve,
-            args=(theirs, self.cancel, self.wish, WARM_MODULES[worker]),
+            target=_worker_main,
+            args=(theirs, self.cancel, self.priority_frame, WARM_MODULES[worker]),
             name=f"scoresep-{worker}",
             daemon=True,
         )
@@ -193,10 +193,10 @@ class JobRunner:
             process.kill_at_s = time.monotonic() + TIDY_UP_S
         self._finish(job, JobState.CANCELLED)
 
-    def wish(self, frame: int) -> None:
+    def prioritise(self, frame: int) -> None:
         """Tell running jobs where the person is just now: a frame of the recording that they may do first."""
         for process in self._processes.values():
-            process.wish.value = frame
+            process.priority_frame.value = frame
 
     def poll(self) -> bool:
         """Hear what the workers have to say and deliver answers. Returns whether anything was heard."""
@@ -204,15 +204,15 @@ class JobRunner:
         for worker, process in list(self._processes.items()):
             try:
                 while process.connection.poll():
-                    self._hear(process, process.connection.recv())
+                    self._handle_message(process, process.connection.recv())
                     heard = True
             except (EOFError, OSError):
                 heard = True
                 if self._processes.get(worker) is process:
-                    self._bury(worker, process)
+                    self._discard_worker(worker, process)
                 continue
             if process.kill_at_s is not None and time.monotonic() > process.kill_at_s:
-                self._bury(worker, process)
+                self._discard_worker(worker, process)
             self._start_next(worker)
         return heard
 
@@ -257,9 +257,9 @@ class JobRunner:
         try:
             process.connection.send((job.function, job.inputs))
         except OSError:
-            self._bury(worker, process)
+            self._discard_worker(worker, process)
 
-    def _hear(self, process: _Process, message: tuple[str, Any, str]) -> None:
+    def _handle_message(self, process: _Process, message: tuple[str, Any, str]) -> None:
         kind, value, details = message
         if kind == "ready":
             process.is_ready = True
@@ -290,7 +290,7 @@ class JobRunner:
         if job.on_end is not None:
             job.on_end(job)
 
-    def _bury(self, worker: Worker, process: _Process) -> None:
+    def _discard_worker(self, worker: Worker, process: _Process) -> None:
         """Put an ended (or hanging) process away, and start another in its place if it ever got to work."""
         job, process.job = process.job, None
         process.end()
@@ -313,10 +313,10 @@ class JobRunner:
             self._finish(job, JobState.FAILED)
 
 
-def _serve(connection: Connection, cancel: Event, wish: Any, warm_modules: tuple[str, ...]) -> None:
+def _worker_main(connection: Connection, cancel: Event, priority_frame: Any, warm_modules: tuple[str, ...]) -> None:
     """Do jobs until the owner is gone; runs in the worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the owner's to handle
-    _step_back()
+    _lower_priority()
     for name in warm_modules:
         # A library that is broken here fails the job that needs it, with that job's error.
         with contextlib.suppress(Exception):
@@ -325,14 +325,16 @@ def _serve(connection: Connection, cancel: Event, wish: Any, warm_modules: tuple
         connection.send(("ready", None, ""))
         while True:
             function, inputs = connection.recv()
-            answer = _answer(function, inputs, Progress(_reporter(connection), cancel.is_set, lambda: int(wish.value)))
+            answer = _answer(
+                function, inputs, Progress(_reporter(connection), cancel.is_set, lambda: int(priority_frame.value))
+            )
             del inputs
             _send(connection, answer)
     except (EOFError, OSError, _OwnerGoneError):
         return
 
 
-def _step_back() -> None:
+def _lower_priority() -> None:
     """Leave processor and memory to the window and the sound where there is not enough for all."""
     with contextlib.suppress(AttributeError, OSError):  # Windows has no niceness
         os.nice(NICENESS)

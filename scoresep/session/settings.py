@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scoresep.errors import OutputError
-from scoresep.files.atomic import write_whole
-from scoresep.files.cache import config_folder
+from scoresep.files.storage.atomic import write_whole
+from scoresep.files.storage.cache import config_folder
 
 MAX_RECENT = 12
 THEMES = ("system", "light", "dark")

@@ -1,4 +1,4 @@
-"""Spectrograms of the recording and its stems: computed in a worker, what is looked at first, and kept in the cache."""
+"""The overviews of stems' waveforms: built in a worker, kept in the cache under the content key of the stems."""
 
 from __future__ import annotations
 
@@ -6,14 +6,71 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoresep.files.audio_files import open_source
-from scoresep.files.spectrogram_files import SpectrogramFile, load_spectrogram, want_slab
-from scoresep.files.stem_files import StemSource
+from scoresep.files.audio.peaks import load_peaks, peaks_of
+from scoresep.files.audio.recordings import open_source
+from scoresep.files.audio.spectrograms import SpectrogramFile, load_spectrogram, want_slab
+from scoresep.files.audio.stems import StemSource
+from scoresep.files.storage.cache import combined_key
 from scoresep.model.audio import Recording, SampleSource
-from scoresep.model.project import Project, StemSet
+from scoresep.model.peaks import PeakPyramid
+from scoresep.model.project import Project, Stem, StemSet
 from scoresep.model.spectrogram import Spectrogram, SpectrogramShape
 from scoresep.progress import Progress
-from scoresep.session.stem_peaks import stem_peak_key
+
+
+def stem_peak_key(stem_set: StemSet, stem: Stem) -> str:
+    """Return the key under which the overview of a stem is kept.
+
+    What stems were made of does not tell what is in them: another version of the program, or mending earlier ones,
+    gives others. The key moves along with their folder where they say what they were made of.
+    """
+    place = "residual" if stem.part_index is None else f"part{stem.part_index}"
+    path = Path(stem_set.folder) / stem.file
+    told = [stem_set.input_key or str(path), place]
+    with contextlib.suppress(OSError):
+        state = path.stat()
+        told += [str(state.st_size), str(state.st_mtime_ns)]
+    return combined_key(*told)
+
+
+def build_stem_peaks(stem_set: StemSet, progress: Progress) -> str:
+    """Build the overviews of all stems into the cache; runs in a worker.
+
+    Returns
+    -------
+    input_key : str
+        Of the stems.
+
+    Raises
+    ------
+    AudioFileError
+        A stem is missing or damaged.
+    Cancelled
+    """
+    for stem, part in zip(stem_set.stems, progress.parts(len(stem_set.stems)), strict=True):
+        peaks_of(StemSource(Path(stem_set.folder) / stem.file), stem_peak_key(stem_set, stem), part)
+    return stem_set.input_key
+
+
+def load_stem_peaks(stem_set: StemSet, sources: dict[int | None, SampleSource]) -> dict[int | None, PeakPyramid] | None:
+    """Open the overviews of stems that were built before; None when any of them is missing.
+
+    Parameters
+    ----------
+    stem_set : StemSet
+    sources : dict of SampleSource
+        The stems by part index, None for the residual.
+    """
+    found: dict[int | None, PeakPyramid] = {}
+    for stem in stem_set.stems:
+        source = sources.get(stem.part_index)
+        if source is None:
+            continue
+        pyramid = load_peaks(stem_peak_key(stem_set, stem), source.frames, source.channels)
+        if pyramid is None:
+            return None
+        found[stem.part_index] = pyramid
+    return found
 
 
 @dataclass(frozen=True)
@@ -45,7 +102,16 @@ def recording_to_show(project: Project) -> SoundToShow | None:
 
 
 def stem_to_show(project: Project, part_index: int | None, stem_set: StemSet | None = None) -> SoundToShow | None:
-    """Return a stem of a project or of other stems of it (None: the residual); None where there is none."""
+    """Return a stem of a project or of other stems of it (None: the residual); None where there is none.
+
+    Parameters
+    ----------
+    project : Project
+    part_index : int or None
+        None for the residual.
+    stem_set : StemSet, optional
+        Other stems than the project's own.
+    """
     stem_set, recording = stem_set or project.stem_set, project.recording
     stem = next((s for s in stem_set.stems if s.part_index == part_index), None) if stem_set is not None else None
     if stem_set is None or stem is None or recording is None:

@@ -9,31 +9,43 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import time
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
+from scoresep.edits.recipes import recipe_of_stems
 from scoresep.errors import InputError
-from scoresep.files.atomic import output_errors, remove_empty, remove_folder
-from scoresep.files.learned_files import LEARNED_NAME
-from scoresep.files.part_folders import PartFolder, remove_abandoned
-from scoresep.files.project_files import DATA_SUFFIX, PROJECT_SUFFIX
-from scoresep.files.stem_files import MANIFEST_NAME, content_key_in, is_of_this_version, read_manifest, read_stem_set
-from scoresep.model.project import StemSet
+from scoresep.files.audio.stems import (
+    LEARNED_NAME,
+    MANIFEST_NAME,
+    content_key_in,
+    is_of_this_version,
+    load_learned,
+    read_manifest,
+    read_stem_set,
+)
+from scoresep.files.project.project_files import DATA_SUFFIX, PROJECT_SUFFIX
+from scoresep.files.storage.atomic import output_errors, remove_empty
+from scoresep.files.storage.part_folders import PartFolder, remove_abandoned
+from scoresep.model.project import Recipe, StemSet
+from scoresep.model.quality import Unexplained
 from scoresep.progress import Progress
 
-_PREFIX = "stems-"
+PREFIX = "stems-"
 _COPY_BYTES = 4 * 2**20
 
 
 def new_stem_folder(home: Path, input_key: str) -> Path:
     """Return a name in `home` that nobody has taken, for stems of this content key."""
-    return home / f"{_PREFIX}{input_key[:12]}-{secrets.token_hex(3)}"
+    return home / f"{PREFIX}{input_key[:12]}-{secrets.token_hex(3)}"
 
 
 def find_stems(home: Path, input_key: str) -> StemSet | None:
     """Find stems that this version of the program has made of the same input before; None where there are none."""
-    for folder in sorted(home.glob(f"{_PREFIX}{input_key[:12]}*")) if home.is_dir() else ():
+    for folder in sorted(home.glob(f"{PREFIX}{input_key[:12]}*")) if home.is_dir() else ():
         with contextlib.suppress(InputError):
             found = read_stem_set(folder)
             if found.input_key == input_key and is_of_this_version(read_manifest(folder)):
@@ -44,31 +56,30 @@ def find_stems(home: Path, input_key: str) -> StemSet | None:
 def complete_sets(home: Path, content_key: str) -> tuple[StemSet, ...]:
     """Return all stems of a recording that lie in `home`, the newest first."""
     found: list[tuple[float, StemSet]] = []
-    for folder in home.glob(f"{_PREFIX}*") if home.is_dir() else ():
+    for folder in home.glob(f"{PREFIX}*") if home.is_dir() else ():
         with contextlib.suppress(InputError, OSError):
             if content_key_in(read_manifest(folder)) == content_key:
                 found.append(((folder / MANIFEST_NAME).stat().st_mtime, read_stem_set(folder)))
     return tuple(stem_set for _, stem_set in sorted(found, key=lambda each: each[0], reverse=True))
 
 
-def sweep(home: Path, spared_key: str = "") -> None:
+def sweep(home: Path, spared_key: str = "", name: str = "") -> None:
     """Remove what killed processes have left half written in `home`, and that as well where nothing is left in it.
 
-    What has the key that is spared stays: it is gone on from.
+    Parameters
+    ----------
+    home : Path
+        Nothing is removed where it is a link to somewhere else.
+    spared_key : str, optional
+        What has this key stays: it is gone on from.
+    name : str, optional
+        Only what was to become the folder of this name.
     """
+    if home.is_symlink():
+        return
     with contextlib.suppress(OSError):
-        remove_abandoned(home, spared_key=spared_key)
+        remove_abandoned(home, name, spared_key)
     remove_empty([home])
-
-
-def remove_orphans(home: Path, kept: Path | None, older_than_s: float) -> None:
-    """Remove stems of earlier sessions that no project speaks of, where nothing was done to them for so long."""
-    limit_s = time.time() - older_than_s
-    for folder in list(home.glob(f"{_PREFIX}*")) if home.is_dir() else ():
-        with contextlib.suppress(InputError, OSError):
-            is_ours = folder.name.startswith(f"{_PREFIX}{read_stem_set(folder).input_key[:12]}-")
-            if is_ours and folder != kept and folder.stat().st_mtime < limit_s:
-                remove_stems(folder)
 
 
 def belongs_to_a_project(folder: Path) -> bool:
@@ -92,19 +103,64 @@ def move_folder(folder: Path, home: Path) -> Path | None:
 def share_folder(folder: Path, home: Path) -> Path | None:
     """Let the files of a folder of stems stand in `home` as well, without copying; None where the disk cannot."""
     target = _free_name(folder, home)
+    shared: list[Path] = []
     try:
         target.mkdir(parents=True)
+    except OSError:
+        remove_empty([home])
+        return None
+    try:
         for file in _files_of(folder):
             os.link(file, target / file.name)
+            shared.append(target / file.name)
     except (OSError, InputError, NotImplementedError):
-        remove_folder(target)
-        remove_empty([home])
+        _unshare(shared, target)
         return None
     return target
 
 
+def take_back(folder: Path, now: Path) -> None:
+    """Undo `move_folder` or `share_folder`, which have put `folder` to stand at `now`."""
+    with contextlib.suppress(OSError):
+        if not folder.exists():
+            now.rename(folder)
+            remove_empty([now.parent])
+        elif now != folder:
+            _unshare([file for file in now.iterdir() if _is_same(file, folder / file.name)], now)
+
+
+def remove_copied(folder: Path, copy: Path) -> None:
+    """Remove the files of a folder of stems that stand whole in a copy of it; whatever else is in it stays."""
+    with contextlib.suppress(OSError, InputError):
+        files = _files_of(folder)
+        if all((copy / file.name).stat().st_size == file.stat().st_size for file in files):
+            _unshare(files, folder)
+
+
+def _unshare(files: list[Path], target: Path) -> None:
+    """Remove names of files that stand elsewhere too, and their folder."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.unlink()
+    remove_empty([target, target.parent])
+
+
+def _is_same(file: Path, other: Path) -> bool:
+    try:
+        return file.samefile(other)
+    except OSError:
+        return False
+
+
 def copy_stems(stem_set: StemSet, home: str, progress: Progress) -> StemSet:
     """Copy stems into `home`, whole or not at all; runs in a worker.
+
+    Parameters
+    ----------
+    stem_set : StemSet
+    home : str
+        A folder that is not there yet.
+    progress : Progress
 
     Raises
     ------
@@ -126,7 +182,7 @@ def copy_stems(stem_set: StemSet, home: str, progress: Progress) -> StemSet:
                         copy.write(block)
                         done_bytes += len(block)
                         progress.update(done_bytes / max(total_bytes, 1), "Copying the stems beside the project")
-                _keep_time(file, part.path / file.name)
+                _copy_time(file, part.path / file.name)
             part.publish([file.name for file in files])
         except BaseException:
             part.abort()
@@ -134,13 +190,7 @@ def copy_stems(stem_set: StemSet, home: str, progress: Progress) -> StemSet:
     return read_stem_set(target)
 
 
-def remove_stems(folder: Path) -> None:
-    """Remove a folder of stems, and the one that holds it where nothing else is there; files in use may stay."""
-    shutil.rmtree(folder, ignore_errors=True)
-    remove_empty([folder.parent])
-
-
-def _keep_time(file: Path, copy: Path) -> None:
+def _copy_time(file: Path, copy: Path) -> None:
     """Let a copy be as old as its original, so that what is cached of that one serves, and the making has its time."""
     with contextlib.suppress(OSError):
         state = file.stat()
@@ -159,3 +209,58 @@ def _free_name(folder: Path, home: Path) -> Path:
         target = home / f"{folder.name} {number}"
         number += 1
     return target
+
+
+def unexplained_of(stem_set: StemSet) -> Unexplained | None:
+    """Return what is left unexplained by stems; None where that was not kept."""
+    return _read(stem_set.folder, stem_set.input_key)
+
+
+@lru_cache(maxsize=16)
+def _read(folder: str, input_key: str) -> Unexplained | None:
+    kept = load_learned(Path(folder), "levels/")
+    try:
+        power, block_frames = kept["levels/power"], int(kept["levels/block_frames"])
+    except (KeyError, ValueError, TypeError):
+        return None
+    if power.ndim != 2 or len(power) < 2 or block_frames < 1 or not np.isfinite(power).all():
+        return None
+    return Unexplained(block_frames, power[0].astype(np.float64), power[-1].astype(np.float64))
+
+
+@dataclass(frozen=True)
+class StemFacts:
+    """The making of stems.
+
+    Attributes
+    ----------
+    engine, device : str
+        What made them in the end.
+    recipe : Recipe or None
+        What was asked for; None where that is not known.
+    made_at : str
+        Time of day on this computer, with the date where that is not today; empty where it is not known.
+    """
+
+    engine: str
+    device: str
+    recipe: Recipe | None
+    made_at: str
+
+
+def facts_of(stem_set: StemSet) -> StemFacts:
+    """Return what is known of the making of stems."""
+    manifest = Path(stem_set.folder) / MANIFEST_NAME
+    try:
+        made_s = manifest.stat().st_mtime
+    except OSError:
+        return StemFacts(stem_set.engine, stem_set.device, None, "")
+    made, today = time.localtime(made_s), time.localtime()
+    is_today = made[:3] == today[:3]
+    made_at = time.strftime("%H:%M" if is_today else "%Y-%m-%d, %H:%M", made)
+    return StemFacts(stem_set.engine, stem_set.device, _recipe(stem_set.folder, made_s), made_at)
+
+
+@lru_cache(maxsize=64)
+def _recipe(folder: str, made_s: float) -> Recipe | None:
+    return recipe_of_stems(folder)

@@ -10,8 +10,8 @@ The references, synctoolbox and plain chroma DTW, live in an environment of thei
 
 Printed as Markdown: the share of true notes found within 25, 50 and 100 ms, F1 within 50 ms, notes missed and
 invented, and how many times faster than real time; then how the stated confidence compares with what was right, for
-notes and for measures (right: within 50 ms and what the truth may itself be off), how well "unsure" finds what is more
-than 100 ms wrong, and how far ends of notes are off.
+notes and for measures (right: within 50 ms and what the truth may itself be off), how well "doubtful" finds what is
+more than 100 ms wrong, and how far ends of notes are off.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from numpy.typing import NDArray
 
 from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.engines.alignment.score_events import nominal_seconds
-from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.project import Project
+from scoresep.model.quality import DOUBTFUL_CONFIDENCE
 from scoresep.session import pipeline
 
 sys.path.insert(0, str(Path(__file__).parent))
-from calibration import curve, means_of_stretches, unsure
+from calibration import curve, doubtful, means_of_stretches
 from note_truth import FoundNotes, Matched, Truth, matched, read_truth
 from pictures import write_picture
 from reference_environment import DEFAULT_FOLDER, make_environment, run_references, why_absent
@@ -194,10 +194,10 @@ def print_confidence(cases: list[Case]) -> dict[str, Any]:
         print("|---" * (len(c.stated) + 1) + "|")
         print("| right | " + " | ".join(_share(x) for x in c.right) + " |")
         print("| count | " + " | ".join(str(n) for n in c.count.tolist()) + " |")
-    u = unsure(all_notes.confidence, all_notes.is_wrong, DOUBTFUL_CONFIDENCE)
+    u = doubtful(all_notes.confidence, all_notes.is_wrong, DOUBTFUL_CONFIDENCE)
     print(
-        f"\nUnsure (confidence below {DOUBTFUL_CONFIDENCE}): {u.share:.3f} of the notes. More than 100 ms wrong, or not"
-        f" played: {u.wrong:.3f} of all notes and {u.precision:.3f} of the unsure ones, which are {u.recall:.3f} of the"
+        f"\nDoubtful (confidence below {DOUBTFUL_CONFIDENCE}): {u.share:.3f} of the notes. More than 100 ms wrong, or"
+        f" not played: {u.wrong:.3f} of all notes and {u.precision:.3f} of the doubtful, {u.recall:.3f} of the"
         " wrong ones."
     )
     late = np.abs(all_notes.late_end_s)

@@ -1,4 +1,4 @@
-"""Whether a stated confidence means what it says: curves, expected calibration error, and what "unsure" finds."""
+"""Whether a stated confidence means what it says: curves, expected calibration error, and what "doubtful" finds."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def curve(stated: NDArray[np.float64], right: NDArray[np.float64]) -> Curve:
 
 
 @dataclass(frozen=True)
-class Unsure:
-    """What is called unsure, held against what is wrong.
+class Doubtful:
+    """What is called doubtful, held against what is wrong.
 
     Attributes
     ----------
     share : float
-        Of what is called unsure among all.
+        Of what is called doubtful among all.
     wrong : float
         Share that is wrong among all.
     precision, recall : float
-        Of "unsure" for "wrong"; NaN where nothing is unsure, or wrong.
+        Of "doubtful" for "wrong"; NaN where nothing is doubtful, or wrong.
     """
 
     share: float
@@ -68,11 +68,11 @@ class Unsure:
     recall: float
 
 
-def unsure(stated: NDArray[np.float64], is_wrong: NDArray[np.bool_], threshold: float) -> Unsure:
-    """Call unsure what is stated below a threshold."""
+def doubtful(stated: NDArray[np.float64], is_wrong: NDArray[np.bool_], threshold: float) -> Doubtful:
+    """Call doubtful what is stated below a threshold."""
     called = stated < threshold
     both = int((called & is_wrong).sum())
-    return Unsure(
+    return Doubtful(
         float(called.mean()) if len(called) else 0.0,
         float(is_wrong.mean()) if len(called) else 0.0,
         both / called.sum() if called.any() else float("nan"),

@@ -151,8 +151,8 @@ def main() -> int:
         notes, truth = told(case, options.jitter), case.stems
         source = ArraySource(truth.sum(0)[None], RATE)
         engine_options = SeparationOptions("cpu", options.budget)
-        learned = make_engine(options.engine).learn(source, notes, engine_options, Progress())
-        separated = learned.stems(source, notes, 0, source.frames, Progress())[:, 0]
+        learned = make_engine(options.engine).fit(source, notes, engine_options, Progress())
+        separated = learned.separate(source, notes, 0, source.frames, Progress())[:, 0]
         began_s = time.process_time()
         of_true = per_note(case, notes, truth, False)
         spent_s = (time.process_time() - began_s) / case.parts

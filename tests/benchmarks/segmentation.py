@@ -24,11 +24,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.engines.segmentation.evidence import EVIDENCE_SCALE, listen
+from scoresep.engines.segmentation.evidence import EVIDENCE_SCALE, measure_evidence
 from scoresep.engines.segmentation.options import SegmentationOptions
 from scoresep.engines.segmentation.segment import segment
-from scoresep.engines.segmentation.without_score import find_states
-from scoresep.files.audio_files import open_source
+from scoresep.engines.segmentation.without_score import find_sets
+from scoresep.files.audio.recordings import open_source
 from scoresep.model.segments import Activity
 from scoresep.progress import Progress
 from scoresep.session import pipeline
@@ -122,11 +122,11 @@ def measure(case: Path) -> tuple[dict[str, Figures], float]:
         began_s = time.perf_counter()
         by_model = segment(source, unfolded, alignment, Progress())
         needed_s = time.perf_counter() - began_s
-        heard = listen(source, alignment.tuning_cents, Progress())
+        heard = measure_evidence(source, alignment.tuning_cents, Progress())
     found = {
         "notes": _of_activities(by_notes, frames, recording.sample_rate),
         "model": _of_activities(by_model, frames, recording.sample_rate),
-        "no score": _of_states(find_states(heard, len({tuple(column) for column in truth.T.tolist()})), truth),
+        "no score": _of_states(find_sets(heard, len({tuple(column) for column in truth.T.tolist()})), truth),
     }
     return {way: compare(active, truth) for way, active in found.items()}, recording.duration_s / needed_s
 

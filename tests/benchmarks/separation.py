@@ -27,12 +27,12 @@ from scipy.signal import istft, stft
 
 from scoresep.engines.metrics import FLOOR_DB, si_sdr_db
 from scoresep.engines.separation import AUTO, BUDGETS, SeparationOptions, engine_names, make_engine
-from scoresep.files.audio_files import open_recording, open_source
+from scoresep.files.audio.recordings import open_recording, open_source
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import ArraySource
 from scoresep.progress import Progress
 from scoresep.session import pipeline
-from scoresep.session.separation_request import separation_request
+from scoresep.session.separation_job import separation_request
 
 sys.path.insert(0, str(Path(__file__).parent))
 from bar_chart import write_bar_chart
@@ -129,8 +129,8 @@ def oracle(case: Case) -> Samples:
 def engine_stems(case: Case, engine: str, budget: str, device: str) -> Samples:
     """Separate with an engine of the program."""
     source = ArraySource(case.samples, case.rate)
-    learned = make_engine(engine).learn(source, case.notes, SeparationOptions(device, budget), Progress())
-    return learned.stems(source, case.notes, 0, source.frames, Progress())
+    learned = make_engine(engine).fit(source, case.notes, SeparationOptions(device, budget), Progress())
+    return learned.separate(source, case.notes, 0, source.frames, Progress())
 
 
 def figures_of(case: Case, stems: Samples, spent_s: float) -> Figures:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from calibration import curve, means_of_stretches, unsure
+from calibration import curve, doubtful, means_of_stretches
 from note_truth import FoundNotes, Truth, matched, read_truth
 from pictures import write_picture
 from reference_environment import why_absent
@@ -50,8 +50,8 @@ def test_a_curve_that_tells_the_truth_has_no_error() -> None:
     assert honest.count.sum() == 200
 
 
-def test_unsure_is_held_against_wrong() -> None:
-    u = unsure(np.array([0.1, 0.4, 0.6, 0.9]), np.array([True, False, True, False]), 0.5)
+def test_doubtful_is_held_against_wrong() -> None:
+    u = doubtful(np.array([0.1, 0.4, 0.6, 0.9]), np.array([True, False, True, False]), 0.5)
     assert (u.share, u.wrong, u.precision, u.recall) == (0.5, 0.5, 0.5, 0.5)
 
 

@@ -207,7 +207,7 @@ BAD_SCORES: dict[str, tuple[bytes | None, str]] = {
     "cut.mxl": (cut(zipped("a.xml", BOTH), 0.6), "damaged archive"),
     "rests.musicxml": (document(part(note(None, 8))), "holds no notes"),
     "bare.musicxml": (b"<score-partwise><part-list/></score-partwise>", "no parts"),
-    "cut.mid": (cut(midi_bytes(1, (0, HIGH)), 0.5), "MIDI"),
+    "cut.mid": (midi_bytes(1, (0, HIGH))[:10], "MIDI"),
     "mute.mid": (midi_bytes(1, (0, ())), "holds no notes"),
     "song.wav": (sound_bytes(tone(0.1)), "is a recording"),
 }

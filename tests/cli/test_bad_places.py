@@ -131,9 +131,9 @@ def test_pipes_and_links_stay_what_they_are(piece: Duet, tmp_path: Path, capsys:
     assert target.read_text(encoding="utf-8").startswith("part_index")
 
 
-@pytest.fixture(name="full_disk")
-def _full_disk() -> Iterator[None]:
-    """Let no file grow beyond 100 kB, as on a disk that fills up."""
+@pytest.fixture(name="small_files")
+def _small_files() -> Iterator[None]:
+    """Let no file grow beyond 100 kB, as a disk formatted as FAT from 4 GB on."""
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
@@ -141,13 +141,13 @@ def _full_disk() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("full_disk")
-def test_a_disk_that_fills_up_leaves_nothing_half(piece: Duet, tmp_path: Path, capsys: Capture) -> None:
+@pytest.mark.usefixtures("small_files")
+def test_a_disk_that_takes_no_large_files_leaves_nothing_half(piece: Duet, tmp_path: Path, capsys: Capture) -> None:
     out, cache = tmp_path / "out", tmp_path / "cache"
     ended = end_of(capsys, "separate", piece.audio, piece.score, "-o", out / "stems", *QUICK)
-    assert (ended.code, "no room left" in ended.error) == (4, True)
+    assert (ended.code, "larger than its disk takes" in ended.error) == (4, True)
     ended = end_of(capsys, "demo", "-o", out / "demo", "--no-window")
-    assert (ended.code, "no room left" in ended.error) == (4, True)
+    assert (ended.code, "larger than its disk takes" in ended.error) == (4, True)
     assert not out.exists()
     assert not cache.exists()
 
@@ -236,7 +236,7 @@ def program(*arguments: object, **options: object) -> subprocess.Popen[str]:
         (signal.SIGINT, "Opening"),
         (signal.SIGTERM, "Listening"),
         (HANG_UP, "Learning"),
-        (signal.SIGINT, "Making"),
+        (signal.SIGINT, "Separating"),
     ],
 )
 def test_any_signal_stops_the_program_at_once_without_leftovers(

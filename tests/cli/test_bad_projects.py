@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from command_line import end_of, files_in
 from duet import Duet
 
 import scoresep
+from scoresep.cli import run
 from scoresep.model.project import Recipe
 
 Capture = pytest.CaptureFixture[str]
@@ -65,6 +67,36 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+def repack(project: Path, method: int) -> None:
+    with zipfile.ZipFile(project) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(project, "w", method) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+
+
+def make_pipe(path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("Windows has no such pipes")
+    path.unlink()
+    os.mkfifo(path)
+
+
+def grow_columns(text: dict[str, Any]) -> None:
+    text["columns"] = {name: [dtype, 10**12] for name, (dtype, _) in text["columns"].items()}
+
+
+def lead_out(folder: Path, place: str) -> None:
+    (folder / "duet.wav").rename(folder / "moved.wav")
+    rewrite(folder / NAME, lambda text: text["links"]["recording"].update(relative=None, absolute=place))
+
+
+def link_out(path: Path) -> None:
+    outside = Path(shutil.copy(path, path.parents[1] / "outside.wav"))
+    path.unlink()
+    path.symlink_to(outside)
+
+
 def other_recording(folder: Path) -> None:
     samples, rate = soundfile.read(folder / "duet.wav")
     soundfile.write(folder / "duet.wav", samples[: len(samples) // 2], rate)
@@ -78,6 +110,20 @@ BAD_PROJECTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "cut": (lambda f: shorten(f / NAME), "damaged"),
     "bit rot": (lambda f: flip(f / NAME), "damaged"),
     "nothing in it": (lambda f: rewrite(f / NAME, lambda text: text.pop("project")), "damaged"),
+    "packed by LZMA": (lambda f: repack(f / NAME, zipfile.ZIP_LZMA), "LZMA"),
+    "a pipe": (lambda f: make_pipe(f / NAME), "a pipe"),
+    "columns of terabytes": (lambda f: rewrite(f / NAME, grow_columns), "damaged"),
+    "recording a pipe": (lambda f: make_pipe(f / "duet.wav"), "duet.wav"),
+    "a stem a pipe": (
+        lambda f: (first_stem(f), os.mkfifo(f / STEMS / "x"), (f / STEMS / "x").replace(first_stem(f))),
+        "separate",
+    ),
+    "a list of stems that is a pipe": (
+        lambda f: (os.mkfifo(f / "x"), (f / "x").replace(f / STEMS / "manifest.json")),
+        "separate",
+    ),
+    "recording on the network": (lambda f: lead_out(f, "//host.invalid/share/duet.wav"), "--trust"),
+    "recording behind a link": (lambda f: link_out(f / "duet.wav"), "--trust"),
     "of tomorrow": (lambda f: rewrite(f / NAME, lambda text: text.update(schema=999)), "newer ScoreSep"),
     "recording gone": (lambda f: (f / "duet.wav").unlink(), "duet.wav"),
     "recording emptied": (lambda f: (f / "duet.wav").write_bytes(b""), "duet.wav"),
@@ -87,6 +133,37 @@ BAD_PROJECTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a stem cut": (lambda f: shorten(first_stem(f)), "separate"),
     "manifest gone": (lambda f: (f / STEMS / "manifest.json").unlink(), "separate"),
 }
+
+
+def test_files_outside_are_opened_when_they_are_trusted_and_then_for_good(folder: Path, capsys: Capture) -> None:
+    link_out(folder / "duet.wav")
+    out = folder.parent / "out"
+    assert end_of(capsys, "export", folder / NAME, "-o", out).code == 3
+    with pytest.raises(scoresep.InputError, match="allow_outside=True"):
+        scoresep.open(folder / NAME)
+    assert scoresep.open(folder / NAME, allow_outside=True).recording is not None
+    assert end_of(capsys, "export", folder / NAME, "-o", out).code == 0
+
+
+def test_a_project_is_trusted_before_the_window_opens_it(folder: Path) -> None:
+    link_out(folder / "duet.wav")
+    opened: list[object] = []
+
+    def open_window(files: Sequence[str]) -> int:
+        opened.append(scoresep.open(files[0]).recording)
+        return 0
+
+    assert run(["open", "--trust", str(folder / NAME)], open_window) == 0
+    assert opened != [None]
+
+
+def test_a_project_saved_here_never_asks(folder: Path, piece: Duet, capsys: Capture) -> None:
+    (folder / "work").mkdir()
+    project = scoresep.separate(scoresep.open(piece.audio, piece.score), folder / "x", Recipe("nmf", "preview", 0))
+    scoresep.save(project, folder / "work" / "piece.scoresep")
+    assert end_of(capsys, "export", folder / "work" / "piece.scoresep", "-o", folder / "out").code == 0
+    (folder / "work" / "piece.scoresep").rename(folder.parent / "moved alone.scoresep")
+    assert end_of(capsys, "export", folder.parent / "moved alone.scoresep", "-o", folder / "again").code == 0
 
 
 @pytest.mark.parametrize("name", BAD_PROJECTS)

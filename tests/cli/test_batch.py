@@ -11,12 +11,13 @@ import pytest
 from command_line import end_of
 from duet import make_duet
 
+import scoresep
 from scoresep.errors import Cancelled, InputError
-from scoresep.files.batch_lists import read_batch
-from scoresep.files.stem_files import read_manifest
+from scoresep.files.audio.stems import read_manifest
+from scoresep.files.tables.batch_lists import read_batch
 from scoresep.model.project import Mixer, Recipe
 from scoresep.progress import Progress
-from scoresep.session import batch, scripting, separating
+from scoresep.session import batch, separation_job
 from scoresep.session.batch import BatchOptions, run_batch
 
 
@@ -91,7 +92,7 @@ def test_a_piece_that_was_interrupted_while_it_was_done_otherwise_is_done_again(
         def interrupt(*_: object) -> None:
             raise Cancelled
 
-        patched.setattr(scripting, "save", interrupt)
+        patched.setattr(batch, "save_project", interrupt)
         with pytest.raises(Cancelled):
             list(run_batch(found, other, Progress()))
     assert read_manifest(tmp_path / "duet" / "stems")["recipe"]["seed"] == 1
@@ -100,8 +101,8 @@ def test_a_piece_that_was_interrupted_while_it_was_done_otherwise_is_done_again(
 
     mine = tmp_path / "duet" / "duet.scoresep"
     made = mine.read_bytes()
-    project = scripting.open(mine)
-    scripting.save(replace(project, mixer=Mixer(master_gain_db=-3.0)), mine)
+    project = scoresep.open(mine)
+    scoresep.save(replace(project, mixer=Mixer(master_gain_db=-3.0)), mine)
     changed = mine.read_bytes()
     (report,) = run_batch(found, other, Progress())
     assert report.state == "failed" and "was changed by somebody" in report.remarks[0]
@@ -121,7 +122,7 @@ def test_no_failure_of_one_piece_stops_the_others(
         raise ZeroDivisionError("oops")
 
     (tmp_path / "A").write_text("a file where the folder of a piece should stand")
-    monkeypatch.setattr(separating, "separate", stumble)
+    monkeypatch.setattr(separation_job, "separate", stumble)
     reports = list(batch.run_batch(read_batch(table).pieces, BatchOptions(tmp_path), Progress()))
     assert [r.state for r in reports] == ["failed", "failed"]
     assert "stands in its way" in reports[0].remarks[0] and "oops" in reports[1].remarks[0]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from demo_run import Demo
 from duet import BEAT_S, RATE, Duet, make_duet
 
 from scoresep.__main__ import main
-from scoresep.cli import run
 
 
 @pytest.fixture(scope="module", name="duet")
@@ -175,13 +174,14 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_makes_a_project_that_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    opened: list[Sequence[str]] = []
-    demo, out = tmp_path / "demo", tmp_path / "out"
-    assert run(["demo", "-o", str(demo), "--quiet"], lambda files: opened.append(files) or 0) == 0
-    assert opened == [[str(demo / "demo.scoresep")]]
-    assert {"notes.csv", "segments.csv", "demo.scoresep", "demo.scoresep-data"} <= {p.name for p in demo.iterdir()}
-    project = str(demo / "demo.scoresep")
+@pytest.mark.slow
+def test_the_demo_makes_a_project_that_exports(demo: Demo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.code == 0 and demo.opened == ((str(demo.folder / "demo.scoresep"),),)
+    made = {path.name for path in demo.folder.iterdir()}
+    assert {"notes.csv", "segments.csv", "demo.scoresep", "demo.scoresep-data"} <= made
+    out = tmp_path / "out"
+    capsys.readouterr()
+    project = str(demo.folder / "demo.scoresep")
     assert main(["export", project, "-o", str(out), "--format", "flac", "--start", "1", "--end", "3", "--quiet"]) == 0
     exported = sorted(p.name for p in out.glob("*.flac"))
     assert len(exported) == 5
@@ -239,3 +239,27 @@ def test_the_alignment_of_a_project_is_exported(duet: Duet, tmp_path: Path, caps
         for before, after in zip(rows_of(tmp_path / "out" / "notes.csv"), rows_of(again), strict=True):
             near_s = 0.001 if name.endswith("mid") else 0.1
             assert float(after["onset_s"]) == pytest.approx(float(before["onset_s"]), abs=near_s)
+
+
+@pytest.mark.parametrize("sets", ["2", "auto"])
+def test_sets_are_found_without_a_score(
+    duet: Duet, tmp_path: Path, capsys: pytest.CaptureFixture[str], sets: str
+) -> None:
+    table = tmp_path / "segments.csv"
+    assert main(["segment", str(duet.audio), "--sets", sets, "-o", str(table), "--json"]) == 0
+    rows = rows_of(table)
+    assert list(rows[0]) == ["start_s", "end_s", "category", "part_indices", "parts"]
+    assert float(rows[0]["start_s"]) == 0.0
+    assert all(a["end_s"] == b["start_s"] for a, b in itertools.pairwise(rows))
+    assert {(r["category"], r["parts"]) for r in rows} <= {("silence", ""), *(("mixed", c) for c in "ABCDEFGH")}
+    assert f'"segments": {len(rows)}' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", [["--sets", "0"], ["--sets", "27"], ["SCORE", "--sets", "2"]])
+def test_sets_that_cannot_be_are_refused_in_one_sentence(
+    duet: Duet, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    words = [str(duet.score) if word == "SCORE" else word for word in more]
+    assert main(["segment", str(duet.audio), *words, "-o", str(tmp_path / "segments.csv")]) == 2
+    assert error_of(capsys)
+    assert not (tmp_path / "segments.csv").exists()

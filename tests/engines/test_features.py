@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoresep.engines.features import (
     BLOCK_S,
     ONSET_SCALE,
+    RATE_HZ,
     TONAL_SCALE,
-    _reduced,
+    PitchScale,
     estimate_tuning_cents,
     levels_db,
     pitch_spectra,
 )
+from scoresep.errors import Cancelled
 from scoresep.model.audio import ArraySource
+from scoresep.progress import Progress
 
 
 def tone(midi: float, rate: int, seconds: float = 2.0, amplitude: float = 0.5) -> np.ndarray:
@@ -51,23 +53,35 @@ def test_blocks_leave_no_seam() -> None:
     np.testing.assert_allclose(later[50:400], whole[first + 50 : first + 400], rtol=1e-3, atol=1e-9)
 
 
-@pytest.mark.parametrize(("factor", "frames"), [(2, 4097), (2, 63), (3, 5000), (4, 1)])
-def test_a_lower_rate_is_that_of_an_independent_resampler(factor: int, frames: int) -> None:
-    samples = np.random.default_rng(1).normal(0, 0.3, (2, frames)).astype(np.float32)
-    expected = scipy.signal.resample_poly(samples, 1, factor, axis=1)
-    np.testing.assert_allclose(_reduced(samples, factor), expected, atol=1e-5)
+def test_spectra_stream() -> None:
+    class Read(ArraySource):
+        longest = 0
+
+        def read(self, start_frame: int, stop_frame: int) -> np.ndarray:
+            self.longest = max(self.longest, stop_frame - start_frame)
+            return super().read(start_frame, stop_frame)
+
+    rate = 4000
+    source = Read(np.zeros((1, 5 * BLOCK_S * rate), np.float32), rate)
+    pitch_spectra(source, (TONAL_SCALE,), 0.0)
+    assert source.longest <= 1.2 * BLOCK_S * rate
 
 
-def test_low_tones_tell_the_same_at_a_lower_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_low_tones_tell_the_same_at_the_higher_rate() -> None:
     rate = 44100
-    samples = sum(tone(midi, rate, 1.5, 0.2) for midi in (30, 42, 55, 62, 74, 95))
+    samples = np.asarray(sum(tone(midi, rate, 1.5, 0.2) for midi in (30, 42, 55, 62, 74, 95)))
     samples[: rate // 2] = 0
     source = ArraySource(np.stack([samples, 0.3 * samples]), rate)
-    seen = pitch_spectra(source, (TONAL_SCALE, ONSET_SCALE), 0.0)
-    monkeypatch.setattr("scoresep.engines.features.LEAST_RATE", 1e9)  # nothing is brought down
-    for spectrum, whole in zip(seen, pitch_spectra(source, (TONAL_SCALE, ONSET_SCALE), 0.0), strict=True):
-        assert np.abs(spectrum - whole).max() < 0.02 * whole.max()
-        assert np.abs(spectrum - whole).sum() < 0.005 * whole.sum()
+    at_one_rate = PitchScale(50, windows=((0, RATE_HZ, 4096), (60, RATE_HZ, 2048), (80, RATE_HZ, 1024)))
+    spectrum, whole = pitch_spectra(source, (TONAL_SCALE, at_one_rate), 0.0)
+    assert np.abs(spectrum - whole).max() < 0.02 * whole.max()
+    assert np.abs(spectrum - whole).sum() < 0.005 * whole.sum()
+
+
+def test_a_cancelled_job_ends() -> None:
+    progress = Progress(is_cancelled=lambda: True)
+    with pytest.raises(Cancelled):
+        pitch_spectra(ArraySource(np.zeros((1, 16000), np.float32), 16000), (TONAL_SCALE,), 0.0, progress)
 
 
 def test_an_onset_stands_at_its_frame() -> None:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
+
+settings.register_profile("files", deadline=None)  # nothing fails since others keep the machine busy
+settings.load_profile("files")
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from scoresep.errors import AudioFileError, Cancelled, OutputError
-from scoresep.files.audio_files import check_samples, open_recording, open_source
-from scoresep.files.cache import cache_folder
+from scoresep.files.audio.recordings import check_samples, open_recording, open_source
+from scoresep.files.storage.cache import cache_folder
 from scoresep.model.audio import ArraySource
 from scoresep.progress import Progress, ProgressState
 
@@ -151,7 +151,7 @@ def test_decoding_happens_once_and_again_when_the_cache_was_emptied(tmp_path: Pa
     path = tmp_path / "tone.ogg"
     soundfile.write(path, sweep.T, RATE, format="OGG")
     recording = open_recording(path)
-    decoded = cache_folder() / "audio" / f"{recording.content_key}.wav"
+    decoded = cache_folder() / "audio" / f"{recording.content_key}.v2.wav"
     first = decoded.stat().st_ino
     assert open_recording(path) == recording
     assert decoded.stat().st_ino == first
@@ -301,7 +301,7 @@ def test_cancelling_while_decoding_leaves_nothing(tmp_path: Path, sweep: Samples
 FULL_DISK = """
 import resource, sys
 from scoresep.errors import OutputError
-from scoresep.files.audio_files import open_recording
+from scoresep.files.audio.recordings import open_recording
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 try:
     open_recording(sys.argv[1])
@@ -351,7 +351,7 @@ def test_a_long_recording_is_checked_in_little_memory(tmp_path: Path) -> None:
             file.write(block)
     script = """
 import resource, sys
-from scoresep.files.audio_files import check_samples, open_recording, open_source
+from scoresep.files.audio.recordings import check_samples, open_recording, open_source
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with open_source(open_recording(sys.argv[1])) as source:
     check_samples(source)

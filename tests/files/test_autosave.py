@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from scoresep.files.autosave import Autosave, autosave_path, forget, recover, recoverable
-from scoresep.files.cache import state_folder
-from scoresep.files.project_files import load_project, save_project
+from scoresep.files.project.autosave import Autosave, autosave_path, foreign_autosave, forget, recover, recoverable
+from scoresep.files.project.project_files import load_project, save_project
+from scoresep.files.storage.cache import combined_key, state_folder
 from scoresep.model.project import Project, Recipe
 
 FIRST, SECOND = Project(recipe=Recipe("first")), Project(recipe=Recipe("second"))
 
 CRASH = """
 import os, sys
-from scoresep.files.autosave import Autosave
+from scoresep.files.project.autosave import Autosave
 from scoresep.model.project import Project, Recipe
 Autosave(sys.argv[1] or None).write(Project(recipe=Recipe("second")))
 os._exit(1)
@@ -89,13 +90,68 @@ def test_an_autosave_older_than_the_project_is_forgotten(tmp_path: Path) -> None
     assert not autosave_path(path).exists()
 
 
-def test_an_autosave_beside_a_project_is_found_without_any_record(tmp_path: Path) -> None:
-    crash(tmp_path / "piece.scoresep")
+def test_an_autosave_that_came_along_with_a_project_is_nobodys_own_work(tmp_path: Path) -> None:
+    project = tmp_path / "piece.scoresep"
+    crash(project)
     shutil.rmtree(state_folder())
+    theirs = autosave_path(project).read_bytes()
     assert recoverable() == ()
-    (work,) = recoverable(tmp_path / "piece.scoresep")
+    assert recoverable(project) == ()
+    assert foreign_autosave(project) == autosave_path(project)
+    mine = Autosave(project)
+    mine.write(FIRST)
+    assert mine.path.parent == state_folder() / "autosaves"
+    assert load_project(mine.path).project == FIRST
+    mine.discard()
+    assert autosave_path(project).read_bytes() == theirs
+
+
+def test_an_autosave_put_in_the_place_of_ones_own_is_not_taken_for_it(tmp_path: Path) -> None:
+    project, other = tmp_path / "piece.scoresep", tmp_path / "other.scoresep"
+    crash(project)
+    assert len(recoverable(project)) == 1
+    crash(other)
+    shutil.copy(autosave_path(other), autosave_path(project))
+    assert recoverable(project) == ()
+    assert len(recoverable(other)) == 1
+    assert autosave_path(project).exists()
+
+
+def test_an_autosave_of_a_version_without_marks_is_still_offered(tmp_path: Path) -> None:
+    project = tmp_path / "piece.scoresep"
+    crash(project)
+    (record,) = (state_folder() / "autosaves").glob("*.json")
+    entry = json.loads(record.read_text())
+    del entry["mark"]
+    record.write_text(json.dumps(entry))
+    save_project(SECOND, autosave_path(project))
+    (work,) = recoverable(project)
     assert recover(work).project == SECOND
-    assert recoverable(tmp_path / "other.scoresep") == ()
+
+
+def test_a_link_or_a_pipe_in_the_place_of_an_autosave_is_left_alone(tmp_path: Path) -> None:
+    treasure = tmp_path / "diary.txt"
+    treasure.write_text("dear diary")
+    for name, lay in (("a.scoresep", lambda p: p.symlink_to(treasure)), ("b.scoresep", os.mkfifo)):
+        lay(autosave_path(tmp_path / name))
+        autosave = Autosave(tmp_path / name)
+        autosave.write(FIRST)
+        assert load_project(autosave.path).project == FIRST
+        autosave.discard()
+        assert os.path.lexists(autosave_path(tmp_path / name))
+    assert treasure.read_text() == "dear diary"
+
+
+def test_a_record_never_has_a_file_removed_that_is_no_autosave(tmp_path: Path) -> None:
+    crash("")
+    thesis = tmp_path / "thesis.doc"
+    thesis.write_text("x")
+    os.utime(thesis, (0, 0))
+    records = state_folder() / "autosaves"
+    name = f"{combined_key(str(thesis))[:24]}.json"
+    (records / name).write_text(json.dumps({"autosave": str(thesis), "project": None}))
+    assert len(recoverable()) == 1
+    assert thesis.exists()
 
 
 def test_a_folder_that_cannot_be_written_does_not_cost_the_autosave(tmp_path: Path) -> None:

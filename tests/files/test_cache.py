@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoresep.errors import Cancelled, InputError
-from scoresep.files.cache import (
+from scoresep.files.storage.atomic import part_path
+from scoresep.files.storage.cache import (
     cache_folder,
     cached_path,
     combined_key,
@@ -62,13 +63,16 @@ def test_keys_of_different_pieces_differ(a: list[bytes], b: list[bytes]) -> None
     assert (combined_key(*a) == combined_key(*b)) == (a == b)
 
 
-def cached(name: str, size: int, age_s: float) -> Path:
-    path = cached_path("audio", name)
+def old_file(path: Path, size: int, age_s: float) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(bytes(size))
     used_s = time.time() - age_s
     os.utime(path, (used_s, used_s))
     return path
+
+
+def cached(name: str, size: int, age_s: float) -> Path:
+    return old_file(cached_path("audio", f"{combined_key(name)}.v2.wav"), size, age_s)
 
 
 def test_the_cache_is_trimmed_oldest_first_and_spares_what_is_in_use() -> None:
@@ -84,10 +88,31 @@ def test_the_cache_is_trimmed_oldest_first_and_spares_what_is_in_use() -> None:
 
 
 def test_half_files_of_killed_processes_are_removed_after_a_day() -> None:
-    abandoned, present = cached(".x.1.part", 10, 100_000), cached(".y.2.part", 10, 100)
+    whole = cached("x", 10, 100_000)
+    abandoned, present = (old_file(part_path(whole), 10, age_s) for age_s in (100_000, 100))
     trim_cache()
     assert not abandoned.exists()
-    assert present.exists()
+    assert present.exists() and whole.exists()
+
+
+def test_a_folder_of_somebody_else_may_serve_as_cache_and_keeps_what_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCORESEP_CACHE_DIR", str(tmp_path / "music"))
+    month_s = 30 * 86400.0
+    names = ("thesis.txt", "download.part", "audio/concert.wav", "audio/.concert.wav.1a2b3c4d.part", "scores/b/c.xml")
+    theirs = [old_file(tmp_path / "music" / name, 1000, month_s) for name in names]
+    theirs.append(old_file(tmp_path / "music" / "films" / cached("film", 1000, month_s).name, 1000, month_s))
+    outside = old_file(tmp_path / "elsewhere" / cached("far", 1000, month_s).name, 1000, month_s)
+    (tmp_path / "music" / "peaks").symlink_to(outside.parent)
+    old_file(cached_path("notes", f"{combined_key('notes')}.v1") / "0.npy", 1000, month_s)
+    assert trim_cache(0) == 3000, "the two decoded sounds and the sounds of notes"
+    assert all(path.exists() for path in (*theirs, outside))
+
+
+def test_only_kinds_that_are_cleaned_away_can_be_cached() -> None:
+    with pytest.raises(ValueError, match="never be cleaned"):
+        cached_path("pictures", f"{combined_key('a')}.png")
 
 
 def test_trimming_no_cache_at_all_is_fine() -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from small_scores import even_alignment, scale_score, score_of, straight
 
 from scoresep.errors import InputError, OutputError
-from scoresep.files.notes_csv import COLUMNS, read_notes_csv, write_notes_csv
-from scoresep.files.segments_csv import write_segments_csv
+from scoresep.files.tables.notes import COLUMNS, read_notes_csv, write_notes_csv
+from scoresep.files.tables.segments import write_segments_csv
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.path import unfold
 from scoresep.model.score import PerformancePath, UnfoldedScore

@@ -9,13 +9,15 @@ from xml.etree.ElementTree import Element, fromstring
 
 import mido
 import pytest
-from musicxml_text import CLOSES, OPENS, document, note, part
+from mei_text import SCALE, measure_of_staves, mei
+from mei_text import note as mei_note
+from musicxml_text import CLOSES, OPENS, barline, document, note, part
 
 from scoresep.errors import Cancelled, ScoreFileError
-from scoresep.files.cache import cache_folder
 from scoresep.files.engraving import EngravingRequest, engrave_score
-from scoresep.files.engraving.engraving_codec import engraving_from_bytes, engraving_to_bytes
-from scoresep.files.score_files import open_score
+from scoresep.files.scores import open_score
+from scoresep.files.storage.cache import cache_folder
+from scoresep.files.storage.values import pack, unpack
 from scoresep.model.engraving import INK, Engraving
 from scoresep.model.score import Score
 from scoresep.progress import Progress
@@ -99,6 +101,27 @@ def test_chords_voices_and_staves_are_told_apart(tmp_path: Path) -> None:
     check_places(*engraved(path))
 
 
+@pytest.mark.parametrize("kind", ["plain", "namespace", "timewise"])
+def test_notes_that_are_merged_copied_or_doubled_leave_the_heads_of_the_others_in_place(
+    tmp_path: Path, kind: str
+) -> None:
+    mark = "<notations><technical><harmonic><artificial/><{}-pitch/></harmonic></technical></notations>"
+    harmonic = note(62, 4, mark.format("base")) + note(67, 4, mark.format("touching"), before="<chord/>")
+    sign = "<attributes><measure-style><measure-repeat type='{}'>1</measure-repeat></measure-style></attributes>"
+    rest = '<note><rest measure="yes"/><duration>8</duration></note>'
+    text = document(part(harmonic + note(72, 4), sign.format("start") + rest, sign.format("stop") + note(74))).decode()
+    if kind == "namespace":
+        text = text.replace("<score-partwise", '<score-partwise xmlns="urn:x"')
+    if kind == "timewise":
+        text = text.replace("score-partwise", "score-timewise").replace('<part id="P0">', "").replace("</part>", "")
+        text = re.sub(r"(<measure number[^>]*>)", r'\1<part id="P0">', text).replace("</measure>", "</part></measure>")
+    engraving, score = engraved(written(tmp_path, text))
+    assert score.notes.pitch_midi.tolist() == [86, 72, 86, 72, 74]
+    at = heads(engraving)
+    assert set(at) == {0, 1, 4}  # the repeated bar has a sign instead
+    assert at[0][1] < at[1][1] < at[4][1]
+
+
 def test_notes_without_a_type_get_the_look_of_their_duration(tmp_path: Path) -> None:
     path = written(tmp_path, document(part(note(60, 6) + note(62, 1) + note(64, 1))))
     engraving, _ = engraved(path)
@@ -170,6 +193,32 @@ def test_other_notations_are_matched_by_what_verovio_says_of_their_notes(tmp_pat
     assert set(range(8)) <= set(heads(engraving))
 
 
+def test_the_last_bar_of_abc_is_shown_without_a_bar_line_behind_it(tmp_path: Path) -> None:
+    engraving, score = engraved(written(tmp_path, ABC.replace(" |]", ""), "open.abc"))
+    check_places(engraving, score)
+    assert set(heads(engraving)) == set(range(8))
+
+
+@pytest.mark.parametrize("body", ["C2D2E2F2 & c8|G8|", "[V:1]C8|G8|\n[V:2]C,8|G,8|"])
+def test_abc_of_several_voices_is_engraved_rightly_or_not_at_all(tmp_path: Path, body: str) -> None:
+    engraving, score = engraved(written(tmp_path, f"X:1\nM:4/4\nL:1/8\nK:C\n{body}\n", "voices.abc"))
+    assert set(heads(engraving)) == set(range(len(score.notes))) or engraving.problem.endswith(".")
+
+
+def test_staves_of_one_part_and_rests_of_many_bars_in_mei(tmp_path: Path) -> None:
+    piano = (
+        '<staffGrp symbol="brace"><label>Piano</label><staffDef n="2" lines="5"/><staffDef n="7" lines="5"/></staffGrp>'
+    )
+    rests = '<measure n="2">' + "".join(
+        f'<staff n="{n}"><layer n="1"><multiRest num="3"/></layer></staff>' for n in (1, 2, 7)
+    )
+    bar = measure_of_staves(SCALE, SCALE, mei_note("c3", 1)).replace('<staff n="3">', '<staff n="7">')
+    text = mei(bar + rests + "</measure>" + bar, staves=f'<staffGrp><staffDef n="1" lines="5"/>{piano}</staffGrp>')
+    engraving, score = engraved(written(tmp_path, text, "score.xml"))
+    assert [p.name for p in score.parts] == ["Part 1", "Piano"] and len(score.measures) == 5
+    check_places(engraving, score)
+
+
 def test_other_bars_than_those_of_the_score_are_not_shown(tmp_path: Path) -> None:
     text = "X:1\nT:Lines\nM:4/2\nL:1/4\nK:G\nG2 | B2B2c2c2 | d4d4\nz2d4d2 | d2e2f2d2 | d4z2\nd2 | d8 |]\n"
     engraving, score = engraved(written(tmp_path, text, "lines.abc"))
@@ -188,12 +237,12 @@ def test_a_second_time_comes_from_the_cache_and_a_damaged_entry_is_made_anew() -
 
 def test_bytes_come_back_as_they_were_and_damaged_ones_are_refused() -> None:
     engraving, _ = engraved(DEMO / "demo.musicxml")
-    data = engraving_to_bytes(engraving)
-    back = engraving_from_bytes(data)
+    data = pack(engraving)
+    back = unpack(Engraving, data)
     assert (back.systems, back.content_key, back.width_units) == (engraving.systems, engraving.content_key, WIDTH)
     for bad in (b"", b"no", data[:40], data[: len(data) // 2], data[:-1], data + b"x"):
         with pytest.raises(ValueError):
-            engraving_from_bytes(bad)
+            unpack(Engraving, bad)
 
 
 def test_midi_has_no_engraving_and_says_so(tmp_path: Path) -> None:
@@ -249,3 +298,16 @@ def test_real_scores_are_engraved_note_by_note(shared_data: Path, case: str) -> 
 def test_two_staves_of_one_part_are_engraved_note_by_note(shared_data: Path) -> None:
     engraving, score = engraved(shared_data / "piano" / "mozart_k265_var1.musicxml")
     assert set(heads(engraving)) == set(range(len(score.notes)))
+
+
+def test_a_bar_that_a_sign_divides_has_two_places_side_by_side(tmp_path: Path) -> None:
+    inside = barline('<bar-style>light-heavy</bar-style><repeat direction="backward"/>', "middle")
+    quarters = [note(60 + i, 2) for i in range(4)]
+    divided = "".join([*quarters[:3], inside, quarters[3]])
+    path = written(tmp_path, document(part(note(60), divided, note(65)), part(note(48), note(50), note(52))))
+    engraving, score = engraved(path)
+    check_places(engraving, score)
+    boxes = [box for system in engraving.systems for box in system.measures]
+    assert [box.measure_index for box in boxes] == list(range(4)) == [m.index for m in score.measures]
+    assert boxes[1].left < boxes[1].right == boxes[2].left < boxes[2].right <= boxes[3].left
+    assert (boxes[1].top, boxes[1].bottom) == (boxes[2].top, boxes[2].bottom)

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from scoresep.errors import Cancelled, OutputError, UsageError
-from scoresep.files.audio_files import open_recording
-from scoresep.files.export_audio import (
+from scoresep.files.audio.export import (
     ExportInput,
     ExportRequest,
     ExportTrack,
@@ -27,8 +26,9 @@ from scoresep.files.export_audio import (
     export_names,
     files_in_the_way,
 )
-from scoresep.files.export_formats import EXPORT_FORMATS, ExportFormat, whole_numbers
-from scoresep.files.stem_files import StemFolderWriter
+from scoresep.files.audio.export_formats import EXPORT_FORMATS, ExportFormat, whole_numbers
+from scoresep.files.audio.recordings import open_recording
+from scoresep.files.audio.stems import StemFolderWriter
 from scoresep.progress import Progress, ProgressState
 
 RATE, FRAMES = 44_100, 100_000  # more than one block
@@ -222,10 +222,10 @@ def test_cancelling_leaves_everything_as_it_was(tmp_path: Path, stems: Samples) 
         assert all(a <= b for a, b in itertools.pairwise(fractions))
 
 
-FULL_DISK = """
+SMALL_FILES = """
 import pickle, resource, sys
 from scoresep.errors import OutputError
-from scoresep.files.export_audio import export_audio
+from scoresep.files.audio.export import export_audio
 request = pickle.loads(bytes.fromhex(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 try:
@@ -237,11 +237,13 @@ except OutputError as error:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the limits of POSIX")
 @pytest.mark.parametrize("file_format", EXPORT_FORMATS, ids=lambda f: f.text)
-def test_a_disk_that_fills_up_leaves_no_half_files(tmp_path: Path, stems: Samples, file_format: ExportFormat) -> None:
+def test_a_disk_that_takes_no_large_files_leaves_no_half_files(
+    tmp_path: Path, stems: Samples, file_format: ExportFormat
+) -> None:
     request = request_for(tmp_path, stems, file_format=file_format)
-    command = [sys.executable, "-c", FULL_DISK, pickle.dumps(request).hex()]
+    command = [sys.executable, "-c", SMALL_FILES, pickle.dumps(request).hex()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "There is no room left" in done.stdout, done.stderr
+    assert "larger than its disk takes" in done.stdout, done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".*"))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_scores import even_alignment, scale_score, score_of, straight
 
-from scoresep.files.export_midi import MidiPart, midi_bytes
+from scoresep.files.midi.export import MidiPart, midi_bytes
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.path import unfold
 from scoresep.model.score import Instrument, PerformancePath, UnfoldedScore
@@ -159,7 +159,7 @@ def test_a_score_that_begins_before_the_recording() -> None:
 
 
 def test_a_unison_within_a_part_is_struck_twice_and_held_to_its_last_end() -> None:
-    from scoresep.files.import_midi import read_performance
+    from scoresep.files.midi.alignment import read_performance
 
     score = score_of([(0, 0, 0.0, 1.0, 60.0), (0, 0, 0.0, 4.0, 60.0)], 1, ("Violin",))
     unfolded = straight(score)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scoresep.errors import OutputError
-from scoresep.files.note_files import load_note, save_note
+from scoresep.files.audio.note_sounds import load_note, save_note
 
 
 def test_a_note_that_another_window_plays_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ MAPS_MANY = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from scoresep.files.note_files import load_note, save_note
-from scoresep.files.open_files import allow_many_files
+from scoresep.files.audio.note_sounds import load_note, save_note
+from scoresep.files.storage.regular_files import allow_many_files
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
 path = Path(sys.argv[1], "0.wav")
@@ -20,7 +20,7 @@ save_note(path, np.ones((1, 10), np.float32), 8000)
 if sys.argv[2] == "allowed":
     allow_many_files()
 maps = [load_note(path, 1, 10) for _ in range(200)]
-print(all(each is not None and each[0, 5] == 1 for each in maps))
+print(all(each is not None and each[:, 5:6] == 1 for each in maps))
 """
 
 

@@ -14,48 +14,23 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from project_on_disk import whole_project
 from random_projects import projects
-from small_scores import even_alignment, scale_score, straight
+from small_scores import scale_score, straight
 
 from scoresep.errors import OutputError, ProjectFileError
-from scoresep.files import project_files
-from scoresep.files.audio_files import open_recording
-from scoresep.files.cache import content_key
-from scoresep.files.project_archive import read_archive, write_archive
-from scoresep.files.project_files import load_project, save_project
-from scoresep.files.project_links import relink
-from scoresep.files.stem_files import StemFolderWriter
+from scoresep.files.audio.recordings import open_recording
+from scoresep.files.project import project_files
+from scoresep.files.project.archive import read_archive, write_archive
+from scoresep.files.project.links import relink
+from scoresep.files.project.project_files import load_project, save_project
 from scoresep.model.audio import Recording
-from scoresep.model.project import ChannelStrip, Mixer, PartSettings, Project, Recipe, ScoreFile
+from scoresep.model.project import ChannelStrip, Mixer, PartSettings, Project, Recipe
 from scoresep.model.score import Instrument, Mark
 from scoresep.model.segments import Activity
 from scoresep.model.timemap import SyncPoint
 
 OLD_PROJECTS = Path(__file__).parent.parent / "data" / "projects"
-
-
-def whole_project(folder: Path, rate: int = 44_100) -> Project:
-    """Return a project with all its files in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    samples = np.random.default_rng(1).uniform(-0.5, 0.5, (rate, 2))
-    soundfile.write(folder / "take.wav", samples, rate, subtype="FLOAT")
-    (folder / "score.musicxml").write_text("<score-partwise/>")
-    recording = open_recording(folder / "take.wav")
-    unfolded = straight(scale_score())
-    with StemFolderWriter(folder / "piece.scoresep-data" / "stems", recording, [(0, "Violin"), (1, "Cello")]) as writer:
-        writer.write(np.zeros((3, 2, recording.frames), np.float32))
-        stem_set = writer.finish("nmf", "cpu", "key")
-    return Project(
-        recording,
-        ScoreFile(str(folder / "score.musicxml"), content_key(folder / "score.musicxml")),
-        unfolded.score,
-        path=unfolded.path,
-        alignment=even_alignment(unfolded),
-        hand_points=(SyncPoint(1, 1, 2.5, 12_345),),
-        activities=(Activity(0, np.array([1, 500]), np.array([400, 20_000])), Activity(1, np.array([]), np.array([]))),
-        parts=(PartSettings("Violin", "#e69f00"), PartSettings("Cello", "#56b4e9", Instrument("Cello", 42))),
-        stem_set=stem_set,
-    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -262,6 +237,17 @@ def test_wrong_values_in_the_text_never_give_a_traceback(
         assert "\n" not in str(error)
     else:
         assert loaded.project.unfolded is None or loaded.project.stem_owners is not None
+
+
+@pytest.mark.parametrize("key", ["../../../elsewhere/x", "/elsewhere/x", "..\\\\x", "", "ab" * 99, "a\0b", "a\n"])
+@pytest.mark.parametrize("field", ["recording", "score_file"])
+def test_what_files_of_the_cache_are_called_by_is_no_path(tmp_path: Path, field: str, key: str) -> None:
+    save_project(whole_project(tmp_path), tmp_path / "good.scoresep")
+    text, columns = read_archive(tmp_path / "good.scoresep")
+    text["project"][field]["content_key"] = key
+    write_archive(tmp_path / "bad.scoresep", text, columns)
+    with pytest.raises(ProjectFileError, match="damaged"):
+        load_project(tmp_path / "bad.scoresep")
 
 
 def test_a_damaged_part_of_the_work_costs_only_itself(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from musicxml_text import (
     tie,
 )
 
-from scoresep.files.score_files import parse_score
-from scoresep.files.score_files.instruments import program_of_name
+from scoresep.files.scores import parse_score
+from scoresep.files.scores.instruments import program_of_name
 from scoresep.model.path import performance_path, unfold
 from scoresep.model.score import Score, UnfoldedScore
 

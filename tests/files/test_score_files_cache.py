@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from musicxml_text import CLOSES, OPENS, document, ending, note, part, tie, words
 from small_scores import scale_score
 
-from scoresep.files import cache as cache_folders
-from scoresep.files.score_codec import score_from_bytes, score_to_bytes
-from scoresep.files.score_files import cache, open_score, parse_score, read_score, reader
-from scoresep.model.score import Instrument, Score
+from scoresep.files.scores import cache, open_score, parse_score, read_score, reader
+from scoresep.files.scores.cache import score_from_bytes, score_to_bytes
+from scoresep.files.storage import cache as cache_folders
+from scoresep.model.score import Instrument, Mark, MarkDetail, Score
 
 RICH = document(
     part(
@@ -43,6 +43,9 @@ def test_a_score_survives_as_bytes() -> None:
 def test_any_score_survives_as_bytes(text: str, measures: int, program: int | None, percussion: bool) -> None:
     score = scale_score(measures + 1, ["A", text])
     parts = (score.parts[0], replace(score.parts[1], instrument=Instrument(text, program, percussion)))
+    detail = MarkDetail(Mark.SEGNO, (text,), (text,), (1, 2), percussion)
+    marked = replace(score.measures[0], marks=(Mark.SEGNO,), mark_details=(detail,), repeats_after_jump=percussion)
+    score = replace(score, measures=(marked, *score.measures[1:]), notes=replace(score.notes, passes=score.notes.staff))
     score = replace(score, title=text, composer=text, parts=parts, warnings=(text, text))
     assert score_from_bytes(score_to_bytes(score)) == score
 

@@ -1,4 +1,4 @@
-"""Scores in other clothes: compressed MusicXML, MIDI, ABC, Humdrum, MEI."""
+"""Scores in other clothes: compressed MusicXML, MIDI, ABC."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from musicxml_text import document, note, part
 
-from scoresep.errors import ScoreFileError
-from scoresep.files.score_files import is_score_name, parse_score
-from scoresep.files.score_files.music21_scores import humdrum_part_names, voices_of_one_piece
+from scoresep.files.scores import is_score_name, parse_score
+from scoresep.files.scores.abc_score import voices_of_one_piece
+from scoresep.files.scores.abc_tunes import read_tunes
 from scoresep.model.path import performance_path, unfold
 from scoresep.model.score import Score
 
@@ -173,33 +173,6 @@ K:G
 D|:GAB|1 d3:|2 c2 D|]
 """
 
-HUMDRUM = """!!!OTL: A piece
-**kern\t**kern\t**text
-*I"Cello\t*Ivioln\t*
-*M4/4\t*M4/4\t*
-4C\t4cc\tla
-=1\t=1\t=1
-[1D\t2dd\tla
-.\t4ee\t.
-.\t8ff\t.
-.\t8gg\t.
-=2:|!\t=2:|!\t=2:|!
-2D]\t2.cc\tla
-4E 4G\t.\t.
-==\t==\t==
-*-\t*-\t*-
-"""
-
-MEI = """<?xml version="1.0"?>
-<mei xmlns="http://www.music-encoding.org/ns/mei" meiversion="4.0.0"><meiHead><fileDesc><titleStmt><title>A song</title>
-</titleStmt><pubStmt/></fileDesc></meiHead><music><body><mdiv><score><scoreDef meter.count="3" meter.unit="4"><staffGrp>
-<staffDef n="1" lines="5" clef.shape="G" clef.line="2" label="Flute"/></staffGrp></scoreDef><section>
-<measure n="1"><staff n="1"><layer n="1">
-<note pname="c" oct="5" dur="4"/><note pname="d" oct="5" dur="2"/></layer></staff></measure>
-<measure n="2" right="end"><staff n="1"><layer n="1">
-<note pname="e" oct="5" dur="2" dots="1"/></layer></staff></measure>
-</section></score></mdiv></body></music></mei>"""
-
 
 def test_abc_with_pickup_and_endings() -> None:
     score = parse_score(ABC.encode(), "x.abc")
@@ -220,10 +193,10 @@ def test_abc_tunes_that_are_the_voices_of_one_piece() -> None:
         return f"X:{number}\nT:A motet\nT:{name}\nM:4/4\nL:1/4\nK:C\n{notes}|]\n\n"
 
     text = voice(1, "Cantus", "cdec") + voice(2, "Bassus", "C,2G,2")
-    assert voices_of_one_piece(text) == ["Cantus", "Bassus"]
+    assert voices_of_one_piece(read_tunes(text)) == ["Cantus", "Bassus"]
     score = parse_score(text.encode(), "x.abc")
     assert [p.name for p in score.parts] == ["Cantus", "Bassus"] and len(score.notes) == 6
-    assert voices_of_one_piece(text.replace("T:A motet\nT:Bassus", "T:Another\nT:Bassus")) == []
+    assert voices_of_one_piece(read_tunes(text.replace("T:A motet\nT:Bassus", "T:Another\nT:Bassus"))) == []
 
 
 def test_abc_of_several_tunes_gives_the_first() -> None:
@@ -232,44 +205,11 @@ def test_abc_of_several_tunes_gives_the_first() -> None:
     assert score.title == "A tune" and "2 pieces" in score.warnings[0]
 
 
-def test_humdrum_parts_from_the_highest_down() -> None:
-    score = parse_score(HUMDRUM.encode(), "x.krn")
-    assert [(p.name, p.instrument.program) for p in score.parts] == [("Violin", 40), ("Cello", 42)]
-    assert score.title == "A piece"
-    assert score.measures[0].lead_quarter == 3
-    assert [m.repeat_passes for m in score.measures] == [0, 2, 0]
-    straight = [r for r in rows(score) if r[2] >= 5]  # the repeat without an opening sign goes back to the beginning
-    assert (0, 72.0, 5, 1) in straight and (1, 48.0, 5, 1) in straight
-    assert (1, 50.0, 6, 6) in straight  # tied over the bar line
-    assert {(1, 52.0, 12, 1), (1, 55.0, 12, 1)} <= set(straight)
-
-
-def test_humdrum_names() -> None:
-    assert humdrum_part_names(HUMDRUM) == ["Violin", "Cello"]
-    assert humdrum_part_names("**kern\t**kern\n*I:[BASSO]\t*Icant\n4c\t4d\n") == ["Cantus", "Basso"]
-
-
-def test_mei() -> None:
-    for name in ("x.mei", "x.xml"):
-        score = parse_score(MEI.encode(), name)
-        assert rows(score) == [(0, 72, 0, 1), (0, 74, 1, 2), (0, 76, 3, 3)]
-        assert score.measures[0].beats == 3
-
-
-def test_what_music21_cannot_read_is_refused_in_one_sentence() -> None:
-    with pytest.raises(ScoreFileError, match=r"^'x\.mei' .*\.$"):
-        parse_score(
-            MEI.replace("<score>", "<score><score>").replace("</score>", "</score></score>").encode()[:-200], "x.mei"
-        )
-    with pytest.raises(ScoreFileError, match=r"^'x\.krn' .*\.$"):
-        parse_score(b"**kern\n*clefX9\nzz\n", "x.krn")
-
-
 def test_importing_the_package_and_reading_musicxml_need_no_music21(tmp_path: Path) -> None:
     path = tmp_path / "x.xml"
     path.write_bytes(document(part(note(60))))
     code = (
-        "import sys, scoresep.files.score_files as s\n"
+        "import sys, scoresep.files.scores as s\n"
         "assert 'mido' not in sys.modules\n"
         f"s.read_score({str(path)!r})\n"
         "assert 'music21' not in sys.modules"

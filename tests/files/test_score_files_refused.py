@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from musicxml_text import CLOSES, OPENS, document, ending, note, part, tie, words
 
 from scoresep.errors import ScoreFileError
-from scoresep.files.score_files import archives, parse_score, read_score
-from scoresep.files.score_files.archives import parse_xml
+from scoresep.files.scores import archives, parse_score, read_score
+from scoresep.files.scores.archives import parse_xml
 from scoresep.model.path import performance_path, unfold
 
 GOOD = document(

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from scoresep.errors import OutputError
-from scoresep.files import spectrogram_files
-from scoresep.files.spectrogram_files import SpectrogramFile, load_spectrogram, spectrogram_path, want_slab
+from scoresep.files.audio import spectrograms as spectrogram_files
+from scoresep.files.audio.spectrograms import SpectrogramFile, load_spectrogram, spectrogram_path, want_slab
 from scoresep.model.spectrogram import BANDS, SLAB_COLUMNS, SpectrogramShape
 
 SHAPE = SpectrogramShape(100_000, 8000)
@@ -31,8 +31,8 @@ def test_what_one_writes_the_other_sees_at_once() -> None:
     seen = load_spectrogram("key", SHAPE.frames, SHAPE.sample_rate)
     assert seen is not None and seen.ready_slabs == 0 and not seen.is_complete
     file.builder.put(1, slab(77))
-    assert seen.ready_slabs == 1 and seen.ready[1]
-    assert set(seen.shape.part(seen.table, 0, 2)[SLAB_COLUMNS : 2 * SLAB_COLUMNS].ravel().tolist()) == {77}
+    assert seen.ready_slabs == 1 and np.asarray(seen.ready)[1]
+    assert set(seen.shape.part(np.asarray(seen.table), 0, 2)[SLAB_COLUMNS : 2 * SLAB_COLUMNS].ravel().tolist()) == {77}
 
 
 def test_what_is_wanted_reaches_who_computes() -> None:
@@ -50,7 +50,11 @@ def test_it_goes_on_where_it_ended() -> None:
     for missing in range(1, SHAPE.slabs):
         again.builder.put(missing, slab(9))
     seen = load_spectrogram("key", SHAPE.frames, SHAPE.sample_rate)
-    assert seen is not None and seen.is_complete and set(seen.shape.part(seen.table, 0, 0).ravel().tolist()) == {9}
+    assert (
+        seen is not None
+        and seen.is_complete
+        and set(seen.shape.part(np.asarray(seen.table), 0, 0).ravel().tolist()) == {9}
+    )
 
 
 @pytest.mark.parametrize("frames, rate", [(100_001, 8000), (100_000, 11025)])

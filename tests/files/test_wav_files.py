@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoresep.errors import AudioFileError
-from scoresep.files import wav_files
-from scoresep.files.wav_files import HEADER_BYTES, WavWriter, read_wav_layout, wav_memmap
+from scoresep.files.audio import wav as wav_files
+from scoresep.files.audio.wav import HEADER_BYTES, WavSamples, WavWriter, read_wav_layout
 
 
 @settings(max_examples=40, deadline=None)
@@ -57,12 +57,12 @@ def test_libsndfile_reads_what_was_written(
         if encoding == "float32":
             assert file.subtype == "FLOAT"
             assert np.array_equal(file.read(dtype="float32", always_2d=True).T, whole)
-            assert np.array_equal(wav_memmap(path).T, whole)
+            assert np.array_equal(WavSamples(path), whole)
         else:
             shift = 16 if encoding == "pcm16" else 8
             assert np.array_equal(file.read(dtype="int32", always_2d=True).T >> shift, whole)
             with pytest.raises(AudioFileError, match="32-bit float"):
-                wav_memmap(path)
+                WavSamples(path)
 
 
 def test_the_same_samples_give_the_same_bytes(tmp_path: Path) -> None:
@@ -73,12 +73,12 @@ def test_the_same_samples_give_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_files_of_others_are_mapped_too(tmp_path: Path) -> None:
+def test_files_of_others_are_read_too(tmp_path: Path) -> None:
     samples = np.random.default_rng(0).standard_normal((1000, 2)).astype(np.float32)
     for container in ("WAV", "RF64", "WAVEX"):
         path = tmp_path / f"{container}.wav"
         soundfile.write(path, samples, 44_100, format=container, subtype="FLOAT")
-        assert np.array_equal(wav_memmap(path), samples)
+        assert np.array_equal(WavSamples(path), samples.T)
 
 
 @settings(max_examples=60, deadline=None)
@@ -93,6 +93,6 @@ def test_a_damaged_header_is_an_error_of_ours_or_harmless(
     content[at] = value
     path.write_bytes(content[:length])
     try:
-        assert wav_memmap(path).size <= 20 * 128
+        assert np.asarray(WavSamples(path)).size <= 20 * 128
     except AudioFileError as error:
-        assert "make the stems again" in str(error)
+        assert "separate again" in str(error)

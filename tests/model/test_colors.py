@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoresep.model.colors import OKABE_ITO, contrast, default_part_colors, legible, mixed
+from scoresep.model.colors import OKABE_ITO, contrast, default_part_colors, make_legible, mix_colors
 
 COLORS = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")
 
@@ -32,15 +32,15 @@ def test_contrast_does_not_depend_on_the_order(one: str, other: str) -> None:
 
 @given(COLORS, COLORS)
 def test_a_legible_colour_has_its_contrast(color: str, ground: str) -> None:
-    assert contrast(legible(color, ground, 3.0), ground) >= 3.0
+    assert contrast(make_legible(color, ground, 3.0), ground) >= 3.0
 
 
 def test_what_is_legible_stays() -> None:
     for color, ground in itertools.product(OKABE_ITO, ("#ffffff", "#1b1d21")):
         if contrast(color, ground) >= 3.0:
-            assert legible(color, ground, 3.0) == color
+            assert make_legible(color, ground, 3.0) == color
 
 
 def test_mixing() -> None:
-    assert mixed("#000000", "#ffffff", 0.5) == "#808080"
-    assert mixed("#123456", "#ffffff", 0.0) == "#123456"
+    assert mix_colors("#000000", "#ffffff", 0.5) == "#808080"
+    assert mix_colors("#123456", "#ffffff", 0.0) == "#123456"

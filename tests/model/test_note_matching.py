@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoresep.model import note_matching
-from scoresep.model.note_matching import common_subsequence, matched_by_beat, matched_notes
+from scoresep.session import importing as note_matching
+from scoresep.session.importing import common_subsequence, match_by_beat, match_notes
 
 symbols = st.lists(st.integers(0, 3), max_size=9)
 
@@ -47,7 +47,7 @@ def test_notes_are_met_though_some_are_left_out_added_or_not_together(seed: int)
     performed_s = np.concatenate([true_s[is_played], wrong_s])
     performed_pitch = np.concatenate([pitch[is_played], wrong_pitch])
     order = rng.permutation(len(performed_s))
-    match = matched_notes(quarter, pitch, performed_s[order], performed_pitch[order])
+    match = match_notes(quarter, pitch, performed_s[order], performed_pitch[order])
     found = np.flatnonzero(match >= 0)
     assert len(np.unique(match[found])) == len(found) and np.all(performed_pitch[order][match[found]] == pitch[found])
     error_s = np.abs(performed_s[order][match[found]] - true_s[found])
@@ -60,7 +60,7 @@ def test_a_passage_that_was_skipped_is_met_by_nothing() -> None:
     quarter, pitch = np.arange(80.0), rng.integers(50, 80, 80)
     is_played = (quarter < 30) | (quarter >= 50)
     performed_s = np.arange(60) * 0.5
-    match = matched_notes(quarter, pitch, performed_s, pitch[is_played])
+    match = match_notes(quarter, pitch, performed_s, pitch[is_played])
     assert (match[is_played] == np.arange(60)).mean() > 0.95
     assert (match[~is_played] >= 0).sum() <= 3
 
@@ -69,15 +69,15 @@ def test_beats_tell_apart_what_sounds_the_same() -> None:
     quarter, pitch = np.arange(40.0), np.tile([60, 62, 64, 65], 10)  # ten bars that sound the same
     is_played = (quarter < 8) | (quarter >= 12)
     sounds, count = pitch[is_played], int(is_played.sum())
-    by_time = matched_notes(quarter, pitch, np.arange(count) * 0.5, sounds)
+    by_time = match_notes(quarter, pitch, np.arange(count) * 0.5, sounds)
     assert not np.array_equal(by_time >= 0, is_played), "by time alone any bar may be the one that is missing"
     beats = quarter[is_played] + 4.0 + np.random.default_rng(0).uniform(-0.1, 0.1, count)
-    again = matched_by_beat(quarter, pitch, beats, sounds, by_time)
+    again = match_by_beat(quarter, pitch, beats, sounds, by_time)
     assert again[is_played].tolist() == list(range(count)) and np.all(again[~is_played] < 0)
     for others in (np.full(count, np.nan), np.arange(count) * 1.1):  # no beats, and those of another tempo
-        assert np.array_equal(matched_by_beat(quarter, pitch, others, sounds, by_time), by_time)
+        assert np.array_equal(match_by_beat(quarter, pitch, others, sounds, by_time), by_time)
 
 
 def test_nothing_in_common() -> None:
-    match = matched_notes(np.arange(5.0), np.arange(5), np.arange(4.0), np.arange(4) + 50)
+    match = match_notes(np.arange(5.0), np.arange(5), np.arange(4.0), np.arange(4) + 50)
     assert match.tolist() == [-1] * 5

@@ -178,10 +178,10 @@ def test_outer_repeats_are_listed_before_those_inside() -> None:
 
 def test_a_path_never_goes_on_for_ever() -> None:
     text = "|:x " * 12 + ":|99 " * 12
-    start_s = time.perf_counter()
+    start_s = time.process_time()
     path, warnings = performance_path(bars(text))
     assert path.measure_indices == tuple(range(24)) and "never end" in warnings[-1]
-    assert time.perf_counter() - start_s < 5
+    assert time.process_time() - start_s < 5
 
 
 TOKENS = st.sampled_from(
@@ -317,7 +317,7 @@ def test_twenty_thousand_notes_unfold_at_once() -> None:
     score = scale_score(2500, ["Violin", "Cello"])
     tied = with_ties(score, list(range(0, len(score.notes), 5)), list(range(2, len(score.notes), 5)))
     path = PerformancePath(tuple(range(2500)))
-    start_s = time.perf_counter()
+    start_s = time.process_time()
     unfolded = unfold(tied, path)
-    assert time.perf_counter() - start_s < 1.0
+    assert time.process_time() - start_s < 1.0
     assert len(unfolded.notes) == 20_000

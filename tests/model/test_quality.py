@@ -58,7 +58,7 @@ def test_hiss_in_a_pause_is_no_alarm_and_a_voice_that_nobody_plays_is() -> None:
     segments = [Segment(0, 2000, (0, 1)), Segment(2000, 2500, ()), Segment(2500, 3000, ())]
     music, pause, voice = segment_qualities(segments, unexplained, np.array([0.9, np.nan, np.nan]))
     assert not music.is_doubtful and not pause.is_doubtful
-    assert "no part plays" in voice.advice and music.figures == "2 % unexplained, notes 90 % sure"
+    assert "no part plays" in voice.advice and music.figures == "2 % unexplained, confidence 90 %"
 
 
 def test_a_recording_of_which_much_is_unexplained_everywhere_is_not_all_alarm() -> None:

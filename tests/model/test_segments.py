@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoresep.model.activity_edits import with_edge, without_range
-from scoresep.model.segments import Activity, Heard, joined_intervals, segments_of
+from scoresep.model.segments import Activity, ActivityPosterior, join_intervals, segments_of
+from scoresep.model.time_warping import with_edge, without_range
 
 TOTAL = 200
 intervals = st.lists(st.tuples(st.integers(0, TOTAL), st.integers(0, 40)), max_size=12)
@@ -21,7 +21,7 @@ intervals = st.lists(st.tuples(st.integers(0, TOTAL), st.integers(0, 40)), max_s
 def activity(part: int, rows: list[tuple[int, int]]) -> Activity:
     starts = np.array([s for s, _ in rows], np.int64)
     ends = np.array([min(s + n, TOTAL) for s, n in rows], np.int64)
-    return Activity(part, *joined_intervals(starts, ends))
+    return Activity(part, *join_intervals(starts, ends))
 
 
 @given(st.lists(intervals, min_size=1, max_size=4))
@@ -56,7 +56,7 @@ def test_categories() -> None:
 def test_joined_intervals_lie_further_apart_than_the_gap(rows: list[tuple[int, int]], gap: int) -> None:
     starts = np.array([s for s, _ in rows], np.int64)
     ends = starts + np.array([n for _, n in rows], np.int64)
-    joined_starts, joined_ends = joined_intervals(starts, ends, gap)
+    joined_starts, joined_ends = join_intervals(starts, ends, gap)
     assert np.all(joined_starts[1:] > joined_ends[:-1] + gap)
     for start, end in zip(starts, ends, strict=True):
         if end > start:
@@ -68,8 +68,8 @@ def test_an_activity_out_of_order_is_refused() -> None:
         Activity(0, np.array([10, 0]), np.array([20, 5]))
 
 
-def heard(*moments: tuple[int, float]) -> Heard:
-    return Heard(np.array([m for m, _ in moments]), np.array([p for _, p in moments]))
+def heard(*moments: tuple[int, float]) -> ActivityPosterior:
+    return ActivityPosterior(np.array([m for m, _ in moments]), np.array([p for _, p in moments]))
 
 
 def test_a_segment_is_as_sure_as_its_least_sure_part() -> None:

@@ -18,10 +18,10 @@ from scoresep.playback.mixing import (
     fold_matrix,
     gain_factor,
     is_minus_one,
-    minus_one,
-    mix_of,
+    make_mix,
+    set_strip,
     stereo_gains,
-    with_strip,
+    toggle_minus_one,
 )
 
 RATE = 8000
@@ -39,7 +39,7 @@ def tracks_of(samples: np.ndarray) -> tuple[Track, ...]:
 @pytest.mark.parametrize("channels", [1, 2])
 def test_at_rest_the_sum_is_the_sum_of_the_stems(channels: int) -> None:
     samples = stems(channels)
-    rendered, _ = mix_of(Mixer(), tracks_of(samples), 3000, RATE).render(100, 2900)
+    rendered, _ = make_mix(Mixer(), tracks_of(samples), 3000, RATE).render(100, 2900)
     expected = np.broadcast_to(samples.sum(axis=0)[:, 100:2900], (2, 2800))
     np.testing.assert_allclose(rendered, expected, atol=1e-6)
 
@@ -48,7 +48,7 @@ def test_gain_pan_and_master() -> None:
     samples = stems()
     strips = (ChannelStrip(gain_db=-6.0, pan=0.5), ChannelStrip(gain_db=-60.0), ChannelStrip(pan=-1.0))
     mixer = Mixer(strips, ChannelStrip(gain_db=3.0), master_gain_db=-3.0)
-    rendered, levels = mix_of(mixer, tracks_of(samples), 3000, RATE).render(0, 3000)
+    rendered, levels = make_mix(mixer, tracks_of(samples), 3000, RATE).render(0, 3000)
     db = 10.0 ** (np.array([-6.0, 3.0, -3.0]) / 20)
     expected = db[2] * (
         db[0] * samples[0] * np.array([[0.5], [1.0]]) + samples[2] * np.array([[1.0], [0.0]]) + db[1] * samples[3]
@@ -60,7 +60,7 @@ def test_gain_pan_and_master() -> None:
 
 
 def test_outside_the_material_is_silence() -> None:
-    mix = mix_of(Mixer(), tracks_of(stems()), 3000, RATE)
+    mix = make_mix(Mixer(), tracks_of(stems()), 3000, RATE)
     rendered, _ = mix.render(-50, 3050)
     assert not rendered[:, :50].any() and not rendered[:, -50:].any() and rendered[:, 50:-50].all()
     assert not mix.render(4000, 4100)[0].any()
@@ -85,9 +85,9 @@ def test_who_is_heard(strips: tuple[ChannelStrip, ...], residual: ChannelStrip) 
 def test_minus_one_lets_all_others_be_heard_and_comes_back(
     strips: tuple[ChannelStrip, ...], residual: ChannelStrip, key: int | str
 ) -> None:
-    mixer = minus_one(with_strip(Mixer(strips, residual), key, ChannelStrip()), key, KEYS)
+    mixer = toggle_minus_one(set_strip(Mixer(strips, residual), key, ChannelStrip()), key, KEYS)
     assert is_minus_one(mixer, key, KEYS)
-    back = minus_one(mixer, key, KEYS)
+    back = toggle_minus_one(mixer, key, KEYS)
     assert not any(s.is_muted or s.is_soloed for s in (*back.strips, back.residual))
     assert [s.gain_db for s in back.strips] == [s.gain_db for s in mixer.strips]
 
@@ -111,7 +111,7 @@ def test_every_channel_but_the_low_frequencies_reaches_the_ears_and_nothing_clip
 def test_resampled_blocks_join_to_what_one_read_gives(rate: int) -> None:
     time_s = np.arange(44100) / 44100
     wave = np.sin(2 * np.pi * 440 * time_s)[None].astype(np.float32)
-    mix = mix_of(Mixer(), (Track("recording", ArraySource(wave, 44100)),), 44100, 44100)
+    mix = make_mix(Mixer(), (Track("recording", ArraySource(wave, 44100)),), 44100, 44100)
     material = ResampledMaterial(mix, rate)
     assert material.frames == rate
     edges = [0, 1000, 1001, 5000, 9000]

@@ -21,17 +21,17 @@ import json, time
 import numpy as np
 from scoresep.model.audio import ArraySource
 from scoresep.model.project import Mixer
-from scoresep.playback.mixing import Track, mix_of
+from scoresep.playback.mixing import Track, make_mix
 from scoresep.playback.outputs import output_devices
 from scoresep.playback.player import Player
 
 names = [d.name for d in output_devices()]
 tone = np.sin(np.arange(44100) / 20)[None].astype(np.float32)
 player = Player(device=names[0])
-player.set_material(mix_of(Mixer(), (Track("recording", ArraySource(tone, 44100)),), 44100, 44100))
+player.set_material(make_mix(Mixer(), (Track("recording", ArraySource(tone, 44100)),), 44100, 44100))
 player.play()
 states = []
-for _ in range(500):
+for _ in range(5000):
     states.append(player.state())
     if len(states) > 5 and not states[-1].is_playing:
         break

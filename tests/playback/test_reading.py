@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from scoresep.model.audio import ArraySource
 from scoresep.model.project import Loop, Mixer
-from scoresep.playback.mixing import Mix, Track, mix_of
-from scoresep.playback.reading import FADE_FRAMES, Head, read_block, silence_to
+from scoresep.playback.mixing import Mix, Track, make_mix
+from scoresep.playback.reader import BLOCK_FRAMES, FADE_FRAMES, Head, ReadAhead, Ring, read_block, start_from_silence
 
 RATE = 8000
 FRAMES = 6000
@@ -18,7 +18,7 @@ FRAMES = 6000
 def material(value: float | None = None) -> Mix:
     """A ramp that tells the frame by its value, or a constant."""
     samples = np.arange(FRAMES, dtype=np.float32)[None] if value is None else np.full((1, FRAMES), value, np.float32)
-    return mix_of(Mixer(), (Track("recording", ArraySource(samples, RATE)),), FRAMES, RATE)
+    return make_mix(Mixer(), (Track("recording", ArraySource(samples, RATE)),), FRAMES, RATE)
 
 
 def read_all(head: Head, sizes: list[int]) -> tuple[np.ndarray, Head]:
@@ -83,7 +83,7 @@ def test_exchanging_the_material_keeps_the_frame_and_never_jumps() -> None:
 
 
 def test_changes_on_top_of_each_other_never_jump() -> None:
-    heard, head = read_all(silence_to(material(0.5), 0), [60])
+    heard, head = read_all(start_from_silence(material(0.5), 0), [60])
     pieces = [heard]
     for value in (-0.5, 0.2, 0.9):
         head = head.changed(material(value))
@@ -96,3 +96,12 @@ def test_an_exchange_for_the_same_sound_is_not_heard() -> None:
     head = read_block(Head(material(), 0), 100).next_head
     heard, _ = read_all(head.changed(material()), [400])
     np.testing.assert_allclose(heard, np.arange(100, 500), rtol=1e-6)
+
+
+def test_a_jump_is_told_before_anything_was_read_from_there() -> None:
+    ahead = ReadAhead(Ring(4 * BLOCK_FRAMES, 2), Head(material(), 0))
+    ahead.fill(oldest_needed=0.0)
+    jump = ahead.replace(lambda head: head.changed(frame=5000))
+    assert (ahead.frame_at(jump), ahead.frame_at(0)) == (5000, 0)
+    ahead.fill(oldest_needed=0.0)
+    assert ahead.frame_at(jump + 10) == 5010

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
+from session_desk import SharedRunner
 from window_bench import Bench
 
 
@@ -31,8 +32,8 @@ def qtbot(qtbot: QtBot) -> Iterator[QtBot]:
 
 
 @pytest.fixture
-def bench(qtbot: QtBot, tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(qtbot, tmp_path)
+def bench(qtbot: QtBot, tmp_path: Path, shared_runner: SharedRunner) -> Iterator[Bench]:
+    bench = Bench(qtbot, tmp_path, shared_runner)
     yield bench
     bench.settle()
     bench.window.close()

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 from window_bench import QUARTER, RATE, START, Bench, write_midi_duet
 
-from scoresep.qt.export_dialog import ExportDialog
+from scoresep.qt.dialogs.export import ExportDialog
 
 
 @pytest.fixture
@@ -99,9 +99,9 @@ def test_a_dropped_midi_file_may_be_either(aligned: Bench, qtbot: QtBot, answer:
     path = aligned.folder / "duet.mid"
     write_midi_duet(path)
     drop(aligned, path)
-    assert not aligned.session.jobs, "nothing happens before the question is answered"
+    assert not aligned.session.jobs.all, "nothing happens before the question is answered"
     press(qtbot, question(aligned), answer)
-    assert [job.title for job in aligned.session.jobs] == ([title] if title else [])
+    assert [job.title for job in aligned.session.jobs.all] == ([title] if title else [])
 
 
 def test_the_alignment_is_exported_in_the_window(aligned: Bench, qtbot: QtBot) -> None:

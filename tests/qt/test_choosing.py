@@ -11,21 +11,21 @@ from PySide6.QtWidgets import QApplication, QButtonGroup, QDialogButtonBox, QLab
 from pytestqt.qtbot import QtBot
 from window_bench import QUARTER, START, Bench
 
+from scoresep.edits import project as edits
+from scoresep.edits import recipes
 from scoresep.engines.separation import AUTO, ENGINES
 from scoresep.engines.separation.devices import DeviceState
 from scoresep.model.project import Recipe, RecipeRule
-from scoresep.qt.buttons import IconButton
-from scoresep.qt.method_texts import duration_text, range_text, rule_text
-from scoresep.qt.separation_dialog import SeparateDialog
-from scoresep.session import edits, recipes
+from scoresep.qt.dialogs.separation import SeparateDialog
+from scoresep.qt.widgets.buttons import IconButton
+from scoresep.qt.widgets.method_menu import duration_text, range_text, rule_text
 
 LEFT = Qt.MouseButton.LeftButton
 STATES = (DeviceState("cuda", False, "no GPU."), DeviceState("mps", False, "a Mac."), DeviceState("cpu", True, "2"))
 
 
 def dialog_of(bench: Bench) -> SeparateDialog:
-    bench.window._slots._choosing._states = STATES  # no worker process has to be asked
-    bench.session.runner.warm_up = lambda *_: None  # type: ignore[method-assign]
+    bench.window.separation._states = STATES  # no worker process has to be asked
     bench.window.commands["separate"].trigger()
     return bench.window.findChildren(SeparateDialog)[-1]
 
@@ -45,7 +45,7 @@ def menu_at(bench: Bench, title: str, frame: int) -> QMenu:
     at = QPoint(round(canvas.x_of(frame)), round(placed.top + canvas.lanes_offset + placed.height / 2))
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, canvas.mapToGlobal(at))
     QApplication.sendEvent(canvas, event)
-    menu = bench.window._slots._correcting.menu
+    menu = bench.window.alignment.menu
     assert menu is not None
     return menu
 
@@ -61,7 +61,7 @@ def test_engine_quality_and_device_are_chosen_and_kept_as_an_edit(
 ) -> None:
     bench.open_all()
     asked: list[dict[str, object]] = []
-    monkeypatch.setattr(bench.session, "start_separation", lambda **values: asked.append(values))
+    monkeypatch.setattr(bench.session.separation, "start", lambda **values: asked.append(values))
     dialog = dialog_of(bench)
     assert [b.property("engine") for b in dialog.engines.buttons()] == [AUTO, *ENGINES]
     choose(dialog.engines, "nmf")
@@ -69,17 +69,17 @@ def test_engine_quality_and_device_are_chosen_and_kept_as_an_edit(
     choose(dialog.devices, "cpu")
     dialog.accept()
     assert asked == [{"device": "cpu"}] and bench.session.settings.device == "cpu"
-    assert bench.session.project.recipe == Recipe("nmf", "best") and bench.session.has_stale_stems
+    assert bench.session.project.recipe == Recipe("nmf", "best") and bench.session.separation.has_stale_stems
     bench.session.undo()
-    assert bench.session.project.recipe == Recipe() and not bench.session.has_stale_stems
+    assert bench.session.project.recipe == Recipe() and not bench.session.separation.has_stale_stems
 
 
 def test_a_choice_can_be_kept_without_making_anything(qtbot: QtBot, bench: Bench) -> None:
     bench.open_all()
     dialog = dialog_of(bench)
     choose(dialog.budgets, "preview")
-    qtbot.mouseClick(dialog.keep_button, LEFT)
-    assert bench.session.project.recipe.budget == "preview" and bench.session.jobs == ()
+    qtbot.mouseClick(dialog.save_button, LEFT)
+    assert bench.session.project.recipe.budget == "preview" and bench.session.jobs.all == ()
     assert not dialog.isVisible()
     dialog = dialog_of(bench)
     choose(dialog.budgets, "best")
@@ -114,7 +114,7 @@ def test_a_part_gets_a_method_of_its_own_and_loses_it_again(qtbot: QtBot, bench:
     menu.aboutToShow.emit()
     press(menu, "Method for this part", "nmf")
     assert bench.session.project.recipe.rules == (RecipeRule("nmf", "best", 1),)
-    assert bench.session.has_stale_stems and bench.session.undo_text == "Choose method"
+    assert bench.session.separation.has_stale_stems and bench.session.undo_text == "Choose method"
 
     dialog = dialog_of(bench)
     assert any(label.text() == "Cello, everywhere: nmf, Best" for label in dialog.findChildren(QLabel))
@@ -123,7 +123,7 @@ def test_a_part_gets_a_method_of_its_own_and_loses_it_again(qtbot: QtBot, bench:
     dialog.reject()
     menu.aboutToShow.emit()
     press(menu, "Method for this part", "Like the rest: Automatic, Balanced")
-    assert bench.session.project.recipe.rules == () and not bench.session.has_stale_stems
+    assert bench.session.project.recipe.rules == () and not bench.session.separation.has_stale_stems
 
 
 def test_a_segment_gets_a_method_for_all_parts_or_for_one(bench: Bench) -> None:
@@ -149,7 +149,7 @@ def test_the_menu_of_the_segment_at_the_playhead_opens_by_the_keyboard(qtbot: Qt
     bench.window.timeline.seek(START + QUARTER)
     qtbot.waitUntil(lambda: bench.window.timeline.playhead_frame == START + QUARTER)
     QApplication.sendEvent(canvas, QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(0, 0), QPoint(0, 0)))
-    menu = bench.window._slots._correcting.menu
+    menu = bench.window.alignment.menu
     assert menu is not None and menu.isVisible() and canvas.rect().contains(canvas.mapFromGlobal(menu.pos()))
     press(menu, "Method for all parts here", "Best")
     assert bench.session.project.recipe.rules[0].start_frame == pytest.approx(START, abs=200)
@@ -174,30 +174,30 @@ def test_the_panel_says_what_made_the_stems_and_lets_it_be_changed(qtbot: QtBot,
     bench.align()
     bench.separate()
     qtbot.waitUntil(line.isVisible)
-    assert line.button.text() == "test  ·  cpu" and "Made by test on cpu" in line.button.toolTip()
+    assert line.button.text() == "test  ·  cpu" and "Separated by test on cpu" in line.button.toolTip()
     bench.session.apply(edits.set_recipe(bench.session.project, Recipe("nmf", "best")))
     assert "out of date" in line.button.text()
-    bench.window._slots._choosing._states = STATES
+    bench.window.separation._states = STATES
     qtbot.mouseClick(line.button, LEFT)
     bench.window.findChildren(SeparateDialog)[-1].reject()
 
 
-def test_what_changed_is_offered_to_be_made_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_changed_is_offered_to_be_separated_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.open_all()
     again = bench.window.commands["separate_again"]
     assert not again.isEnabled()
     rule = RecipeRule("auto", "best", 0, START, START + QUARTER)
     change = recipes.set_rule(bench.session.project, rule)
     monkeypatch.setattr(
-        "scoresep.session.separations.EarlierStems.of",
+        "scoresep.session.separation.ReusableStems.of",
         lambda request: type("E", (), {"changed_frames": lambda s: 9000})(),
     )
     bench.session.apply(change)
     (line,) = bench.window.messages.lines
-    assert line.sentence.text.endswith("Only 1 s of 4 s have to be made anew.")
-    assert [button.text() for button in line.buttons] == ["Make what changed", "Choose…"] and again.isEnabled()
+    assert line.sentence.text.endswith("Only 1 s of 4 s have to be separated again.")
+    assert [button.text() for button in line.buttons] == ["Separate what changed", "Choose…"] and again.isEnabled()
     asked: list[bool] = []
-    monkeypatch.setattr(bench.session, "start_separation", lambda: asked.append(True))
+    monkeypatch.setattr(bench.session.separation, "start", lambda: asked.append(True))
     line.buttons[0].click()
     assert asked == [True]
     bench.session.apply(edits.set_recipe(bench.session.project, replace(bench.session.project.recipe, rules=())))

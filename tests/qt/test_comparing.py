@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 from window_bench import FRAMES, PARTS, Bench
 
-from scoresep.files.stem_files import StemFolderWriter
+from scoresep.edits import project as edits
+from scoresep.edits.recipes import recipe_entry
+from scoresep.files.audio.stems import StemFolderWriter
 from scoresep.model.project import Loop, Recipe, StemSet
 from scoresep.progress import Progress
-from scoresep.session import edits
-from scoresep.session.recipes import recipe_entry
-from scoresep.session.stem_peaks import build_stem_peaks
+from scoresep.session.spectrograms import build_stem_peaks
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -26,7 +26,7 @@ def make_set(bench: Bench, level: float, budget: str) -> StemSet:
     """Write stems that are constants where the session keeps such."""
     recording = bench.session.project.recording
     assert recording is not None
-    folder = bench.session.store.stem_folder(f"{budget}-{level}".ljust(32, "0"))
+    folder = bench.session.storage.store.stems.new_folder(f"{budget}-{level}".ljust(32, "0"))
     with StemFolderWriter(folder, recording, tuple(enumerate(PARTS))) as writer:
         writer.write(np.full((3, 1, FRAMES), level, np.float32))
         made = writer.finish("nmf", "cpu", f"{budget}-{level}".ljust(32, "0"), recipe_entry(Recipe("nmf", budget)))
@@ -46,7 +46,7 @@ def two(bench: Bench) -> Bench:
 
 
 def heard(bench: Bench) -> float:
-    return float(bench.window.playing.sources[0].read(0, 1)[0, 0])
+    return float(bench.window.playing.stems.sources[0].read(0, 1)[0, 0])
 
 
 def filled(bench: Bench) -> QMenu:
@@ -64,7 +64,7 @@ def test_b_goes_to_the_stems_of_before_and_back_while_it_plays(qtbot: QtBot, two
     canvas.setFocus()
     for is_other, level in ((True, 0.2), (False, 0.4)):
         qtbot.keyClick(canvas, Qt.Key.Key_B)
-        assert window.playing.hears_other is is_other and heard(two) == pytest.approx(level)
+        assert window.playing.stems.plays_other is is_other and heard(two) == pytest.approx(level)
         assert window.transport.compare.isChecked() is is_other
         assert window.parts.stem_line.button.text().startswith("B:" if is_other else "A:")
         assert canvas.content.stems[0].peak == pytest.approx(level, rel=1e-2), "what is heard is seen"
@@ -78,10 +78,10 @@ def test_b_that_is_held_compares_for_a_moment(qtbot: QtBot, two: Bench) -> None:
     canvas = two.window.timeline.canvas
     canvas.setFocus()
     qtbot.keyPress(canvas, Qt.Key.Key_B)
-    assert two.window.playing.hears_other
+    assert two.window.playing.stems.plays_other
     time.sleep(0.4)
     qtbot.keyRelease(canvas, Qt.Key.Key_B)
-    assert not two.window.playing.hears_other
+    assert not two.window.playing.stems.plays_other
 
 
 def test_the_original_gives_way_when_stems_are_compared(two: Bench) -> None:
@@ -101,11 +101,11 @@ def test_the_menu_lists_what_is_there_and_takes_the_others_over(two: Bench) -> N
     next(a for a in filled(two).actions() if "Take B" in a.text()).trigger()
     project = two.session.project
     assert project.stem_set is not None and two.session.undo_text == "Take other stems"
-    assert heard(two) == pytest.approx(0.6) and not two.window.playing.hears_other
+    assert heard(two) == pytest.approx(0.6) and not two.window.playing.stems.plays_other
     two.session.undo()
     assert heard(two) == pytest.approx(0.4)
     filled(two).actions()[0].trigger()
-    assert two.window.playing.other is None and not two.window.transport.compare.isVisible()
+    assert two.window.playing.stems.other is None and not two.window.transport.compare.isVisible()
 
 
 def test_without_others_it_says_what_to_do(bench: Bench) -> None:
@@ -116,12 +116,12 @@ def test_without_others_it_says_what_to_do(bench: Bench) -> None:
 
 
 def test_others_that_are_gone_are_let_go(two: Bench) -> None:
-    other = two.window.playing.other
+    other = two.window.playing.stems.other
     assert other is not None
     for file in Path(other.folder).iterdir():
         file.unlink()
     two.window.commands["other_stems"].trigger()
-    assert not two.window.playing.hears_other and heard(two) == pytest.approx(0.4)
+    assert not two.window.playing.stems.plays_other and heard(two) == pytest.approx(0.4)
 
 
 def test_a_narrow_bar_makes_room_for_the_switch(qtbot: QtBot, two: Bench) -> None:
@@ -140,5 +140,5 @@ def test_a_narrow_bar_makes_room_for_the_switch(qtbot: QtBot, two: Bench) -> Non
 
 
 def test_another_recording_ends_comparing(two: Bench) -> None:
-    two.session.new_project()
-    assert two.window.playing.other is None and not two.window.transport.compare.isVisible()
+    two.session.storage.begin()
+    assert two.window.playing.stems.other is None and not two.window.transport.compare.isVisible()

@@ -10,10 +10,12 @@ from PySide6.QtCore import QPointF, Qt
 from pytestqt.qtbot import QtBot
 from window_bench import FRAMES, QUARTER, START, Bench
 
-from scoresep.files.learned_files import save_learned
+from scoresep.edits import segments as segment_edits
+from scoresep.files.audio.stems import save_learned
+from scoresep.model.quality import judge_segments
 from scoresep.qt.timeline.quality_item import QualityItem
-from scoresep.session import quality, segment_edits
-from scoresep.session.quality import unexplained_of
+from scoresep.session import stem_folders as quality
+from scoresep.session.stem_folders import unexplained_of
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 BLOCK = 500
@@ -39,6 +41,13 @@ def doubtful(bench: Bench) -> Bench:
 
 def lane(bench: Bench) -> QualityItem | None:
     return next((p.lane for p in bench.window.timeline.canvas.placed if isinstance(p.lane, QualityItem)), None)
+
+
+def test_what_is_shown_is_what_the_model_says(qtbot: QtBot, doubtful: Bench) -> None:
+    content = doubtful.window.timeline.canvas.content
+    qtbot.waitUntil(lambda: content.unexplained is not None)
+    judged = judge_segments(doubtful.session.project, content.unexplained)
+    assert content.qualities == judged and [q.is_doubtful for q in judged].count(True) == 1
 
 
 def test_the_lane_comes_with_stems_that_tell_and_goes_at_a_key(qtbot: QtBot, doubtful: Bench) -> None:
@@ -74,7 +83,7 @@ def test_one_goes_to_the_doubtful_segment_and_is_told_what_to_do(
     qtbot.waitUntil(lambda: window.timeline.playhead_frame == start)
     align, following = window.messages.lines[0].buttons
     asked: list[bool] = []
-    monkeypatch.setattr(doubtful.window._slots._correcting, "align_stretch", lambda: asked.append(True))
+    monkeypatch.setattr(doubtful.window.alignment, "align_stretch", lambda: asked.append(True))
     qtbot.mouseClick(align, Qt.MouseButton.LeftButton)
     assert asked == [True]
     qtbot.mouseClick(following, Qt.MouseButton.LeftButton)

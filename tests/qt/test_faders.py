@@ -13,8 +13,17 @@ from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from scoresep.model.project import ChannelStrip
-from scoresep.qt.channel_row import ChannelRow, RowContent
-from scoresep.qt.faders import Fader, GainField, Meter, PanKnob, db_to_share, gain_text, share_to_db
+from scoresep.qt.widgets.channel_row import (
+    ChannelRow,
+    Fader,
+    GainField,
+    Meter,
+    PanKnob,
+    RowContent,
+    db_to_share,
+    gain_text,
+    share_to_db,
+)
 
 
 @given(st.floats(-59.9, 12))

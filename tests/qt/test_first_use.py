@@ -13,12 +13,12 @@ from pytestqt.qtbot import QtBot
 from window_bench import QUARTER, START, Bench, write_recording
 
 from scoresep.playback.outputs import SILENT_DEVICE
-from scoresep.qt.actions import ACTIONS
-from scoresep.qt.dialogs import BAR_AND_TIME, GoToBarDialog, ShortcutsDialog
-from scoresep.qt.export_dialog import ExportDialog
-from scoresep.qt.message_bar import Offer, Sentence
-from scoresep.qt.separation_dialog import SeparateDialog
-from scoresep.qt.window_menus import recent_menu
+from scoresep.qt.dialogs.common import BAR_AND_TIME, GoToBarDialog, ShortcutsDialog
+from scoresep.qt.dialogs.export import ExportDialog
+from scoresep.qt.dialogs.separation import SeparateDialog
+from scoresep.qt.widgets.message_bar import Offer, Sentence
+from scoresep.qt.window.actions import ACTIONS, key_groups
+from scoresep.qt.window.menus import recent_menu
 from scoresep.session.project_store import ProjectStore
 from scoresep.session.settings import Settings
 
@@ -40,7 +40,7 @@ def test_at_first_the_keyboard_is_where_a_person_begins(bench: Bench) -> None:
     assert focus(bench) is bench.window.welcome.recording
     bench.open_recording()
     assert focus(bench) is bench.window.timeline.canvas
-    bench.session.new_project()
+    bench.session.storage.begin()
     assert focus(bench) is bench.window.welcome.recording
 
 
@@ -72,12 +72,12 @@ def test_without_a_sound_device_playing_without_sound_is_offered_and_the_warning
     bench.player.choose_device("no such device")
     bench.open_all()
     bench.window.commands["play"].trigger()
-    qtbot.waitUntil(lambda: bool(said(bench)), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(said(bench)), timeout=60_000)
     button = next(b for line in bench.window.messages.lines for b in line.buttons if "without sound" in b.text())
     qtbot.mouseClick(button, LEFT)
     assert bench.session.settings.output_device == SILENT_DEVICE
-    qtbot.waitUntil(lambda: bench.player.state().is_playing, timeout=10_000)
-    qtbot.waitUntil(lambda: said(bench) == "", timeout=10_000)
+    qtbot.waitUntil(lambda: bench.player.state().is_playing, timeout=60_000)
+    qtbot.waitUntil(lambda: said(bench) == "", timeout=60_000)
     qtbot.waitUntil(lambda: "top" in bench.window.commands["play"].text())
     bench.window.commands["play"].trigger()
     bench.settle()
@@ -91,9 +91,9 @@ def test_another_pair_is_another_project(qtbot: QtBot, bench: Bench, monkeypatch
     bench.open_all()
     opened: list[tuple[str, bool]] = []
     monkeypatch.setattr(
-        bench.session, "open_recording", lambda path: opened.append((path, bench.session.project.score is None))
+        bench.session.inputs, "open_recording", lambda path: opened.append((path, bench.session.project.score is None))
     )
-    monkeypatch.setattr(bench.session, "open_score", lambda path: opened.append((path, True)))
+    monkeypatch.setattr(bench.session.inputs, "open_score", lambda path: opened.append((path, True)))
     bench.window.documents.open_paths(["/music/b.flac", "/music/b.mid"])
     assert opened == []  # what is unsaved is asked about first
     box = bench.window.findChildren(QMessageBox)[-1]
@@ -136,7 +136,7 @@ def test_what_is_no_bar_is_refused(typed: str) -> None:
 
 
 def test_keys_are_said_once_and_all_fit_on_the_screen(qtbot: QtBot) -> None:
-    dialog = ShortcutsDialog()
+    dialog = ShortcutsDialog(key_groups())
     qtbot.addWidget(dialog)
     dialog.show()
     keys = [label.text() for label in dialog.findChildren(QLabel) if QKeySequence(label.text()).toString()]
@@ -208,22 +208,27 @@ def test_a_long_name_is_elided_and_its_tip_has_all_of_it(qtbot: QtBot, bench: Be
 def test_work_that_runs_is_not_offered_again(qtbot: QtBot, bench: Bench) -> None:
     bench.open_all()
     assert bench.window.commands["align"].isEnabled() and bench.window.commands["separate"].isEnabled()
-    bench.session.start_alignment()
+    bench.session.alignment.start()
     assert not bench.window.commands["align"].isEnabled() and bench.window.commands["cancel"].isEnabled()
     bench.window.commands["cancel"].trigger()
-    qtbot.waitUntil(bench.window.commands["align"].isEnabled, timeout=10_000)
-    bench.session.start_separation()
+    qtbot.waitUntil(bench.window.commands["align"].isEnabled, timeout=60_000)
+    bench.session.separation.start()
     assert not bench.window.commands["separate"].isEnabled()
     bench.window.commands["cancel"].trigger()
-    qtbot.waitUntil(bench.window.commands["separate"].isEnabled, timeout=10_000)
+    qtbot.waitUntil(bench.window.commands["separate"].isEnabled, timeout=60_000)
 
 
-def test_while_files_are_opened_the_first_page_says_so(qtbot: QtBot, bench: Bench) -> None:
+def test_while_files_are_opened_the_first_page_says_so(
+    qtbot: QtBot, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, field = [], bench.window.welcome.field
+    set_busy = field.set_busy
+    monkeypatch.setattr(field, "set_busy", lambda text: (set_busy(text), said.append(field.accessibleName())))
     bench.window.documents.open_paths([str(write_recording(bench.folder))])
-    qtbot.waitUntil(lambda: "%" in bench.window.welcome.field.accessibleName(), timeout=10_000)
-    qtbot.waitUntil(lambda: bench.session.project.recording is not None, timeout=30_000)
-    bench.session.new_project()
-    qtbot.waitUntil(lambda: bench.window.welcome.field.accessibleName() == "", timeout=10_000)
+    qtbot.waitUntil(lambda: bench.session.project.recording is not None, timeout=60_000)
+    assert any("%" in text for text in said)
+    bench.session.storage.begin()
+    qtbot.waitUntil(lambda: bench.window.welcome.field.accessibleName() == "", timeout=60_000)
 
 
 def test_work_that_failed_can_be_tried_again_and_then_its_error_goes(qtbot: QtBot, bench: Bench) -> None:
@@ -231,8 +236,8 @@ def test_work_that_failed_can_be_tried_again_and_then_its_error_goes(qtbot: QtBo
     bench.session.say("error", "“Align” stopped because its process was ended from outside.", "alignment")
     again = next(b for line in bench.window.messages.lines for b in line.buttons if b.text() == "Try again")
     qtbot.mouseClick(again, LEFT)
-    assert bench.session.job("alignment") is not None and "stopped" not in said(bench)
-    bench.session.cancel()
+    assert bench.session.jobs.get("alignment") is not None and "stopped" not in said(bench)
+    bench.session.jobs.cancel()
 
 
 def test_questions_can_be_answered_by_letter(bench: Bench) -> None:
@@ -246,7 +251,7 @@ def test_questions_can_be_answered_by_letter(bench: Bench) -> None:
 def test_a_project_opened_after_a_crash_offers_what_was_not_saved_in_it(qtbot: QtBot, bench: Bench) -> None:
     bench.open_recording()
     path = bench.folder / "piece.scoresep"
-    bench.session.save(path)
+    bench.session.storage.save(path)
     saved = bench.session.project
     crashed = ProjectStore()
     crashed.take(path, saved)
@@ -255,7 +260,7 @@ def test_a_project_opened_after_a_crash_offers_what_was_not_saved_in_it(qtbot: Q
     lock = crashed._autosave._lock
     assert lock is not None
     lock.release()  # as the system does when a process dies
-    bench.session.new_project()
+    bench.session.storage.begin()
     bench.window.documents.begin([str(bench.folder / "other.scoresep")])  # of another project nothing is left
     assert bench.window.findChildren(QMessageBox) == []
     bench.window.documents.begin([str(path)])
@@ -265,7 +270,7 @@ def test_a_project_opened_after_a_crash_offers_what_was_not_saved_in_it(qtbot: Q
     bench.window.documents.begin([str(path)])
     box = bench.window.findChildren(QMessageBox)[-1]
     qtbot.mouseClick(next(b for b in box.buttons() if "Go" in b.text()), LEFT)
-    assert bench.session.project.score is not None and bench.session.path == path
+    assert bench.session.project.score is not None and bench.session.storage.path == path
 
 
 def test_a_stem_of_before_stays_within_reach_when_its_part_is_joined_to_another(bench: Bench) -> None:
@@ -292,7 +297,7 @@ def test_keys_that_do_not_fit_beside_each_other_stand_in_one_column(
             return QSize(width, 700)
 
     monkeypatch.setattr(ShortcutsDialog, "screen", lambda _: Screen())
-    dialog = ShortcutsDialog()
+    dialog = ShortcutsDialog(key_groups())
     qtbot.addWidget(dialog)
     page = dialog.findChild(QScrollArea).widget()
     assert page.layout().count() == columns
@@ -315,18 +320,18 @@ def test_the_answer_to_a_bar_that_is_not_there_is_not_cut(qtbot: QtBot) -> None:
     dialog.number.setText("99")
     dialog.accept()
     said = dialog.problem
-    qtbot.waitUntil(lambda: said.isVisible() and said.height() >= said.heightForWidth(said.width()), timeout=2000)
+    qtbot.waitUntil(lambda: said.isVisible() and said.height() >= said.heightForWidth(said.width()), timeout=60_000)
 
 
 def test_running_work_is_not_lost_by_closing_without_a_question(qtbot: QtBot, bench: Bench, tmp_path: Path) -> None:
     bench.open_all()
-    bench.session.save(tmp_path / "piece.scoresep")
-    bench.session.start_separation(replace(bench.session.project.recipe, budget="best"))
+    bench.session.storage.save(tmp_path / "piece.scoresep")
+    bench.session.separation.start(replace(bench.session.project.recipe, budget="best"))
     bench.window.close()
     box = bench.window.findChildren(QMessageBox)[-1]
     assert bench.window.isVisible() and "“Separate” is still at work" in box.text()
     qtbot.mouseClick(next(b for b in box.buttons() if "finish" in b.text()), LEFT)
-    assert bench.window.isVisible() and bench.session.job("separation") is not None
+    assert bench.window.isVisible() and bench.session.jobs.get("separation") is not None
     bench.window.close()
     box = bench.window.findChildren(QMessageBox)[-1]
     qtbot.mouseClick(next(b for b in box.buttons() if "End" in b.text()), LEFT)

@@ -10,13 +10,15 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QColor, QDropEvent, QImage, QPalette
 from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
+from session_desk import SharedRunner
 from small_scores import scale_score
 from window_bench import QUARTER, START, Bench, write_midi_duet, write_recording
 
-from scoresep.qt.dialogs import GoToBarDialog, RepeatsDialog, ShortcutsDialog
-from scoresep.qt.separation_dialog import SeparateDialog
-from scoresep.qt.window_state import state_path
-from scoresep.session import edits
+from scoresep.edits import project as edits
+from scoresep.qt.dialogs.common import GoToBarDialog, SetsDialog, ShortcutsDialog
+from scoresep.qt.dialogs.repeats import RepeatsDialog
+from scoresep.qt.dialogs.separation import SeparateDialog
+from scoresep.qt.window.main_window import state_path
 
 LEFT = Qt.MouseButton.LeftButton
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
@@ -147,7 +149,7 @@ def test_messages_are_shown_and_taken_away(qtbot: QtBot, bench: Bench) -> None:
     assert line.sentence.text == "The score has no notes." and bench.window.messages.isVisible()
     assert line.close_button is not None
     qtbot.mouseClick(line.close_button, LEFT)
-    assert bench.session.messages == () and not bench.window.messages.isVisible()
+    assert bench.session.messages.shown == () and not bench.window.messages.isVisible()
 
 
 # --------------------------------------------------------------------------------------- opening and closing
@@ -155,8 +157,8 @@ def test_messages_are_shown_and_taken_away(qtbot: QtBot, bench: Bench) -> None:
 
 def test_dropped_files_are_told_apart(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[str, str]] = []
-    monkeypatch.setattr(bench.session, "open_recording", lambda path: opened.append(("recording", path)))
-    monkeypatch.setattr(bench.session, "open_score", lambda path: opened.append(("score", path)))
+    monkeypatch.setattr(bench.session.inputs, "open_recording", lambda path: opened.append(("recording", path)))
+    monkeypatch.setattr(bench.session.inputs, "open_score", lambda path: opened.append(("score", path)))
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile("/music/a.mxl"), QUrl.fromLocalFile("/music/a.flac")])
     event = QDropEvent(QPointF(10, 10), Qt.DropAction.CopyAction, data, LEFT, Qt.KeyboardModifier.NoModifier)
@@ -166,7 +168,7 @@ def test_dropped_files_are_told_apart(bench: Bench, monkeypatch: pytest.MonkeyPa
 
 def test_unsaved_work_is_asked_about_and_can_be_kept(qtbot: QtBot, bench: Bench, tmp_path: Path) -> None:
     bench.open_recording()
-    bench.session.save(tmp_path / "piece.scoresep")
+    bench.session.storage.save(tmp_path / "piece.scoresep")
     assert not bench.window.isWindowModified() and bench.window.windowTitle().startswith("piece")
     bench.open_score()
     assert bench.window.isWindowModified()
@@ -236,14 +238,16 @@ def test_the_window_fits_a_small_screen(bench: Bench) -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_job_by_dropping_two_files_and_pressing_separate(qtbot: QtBot, tmp_path: Path) -> None:
-    bench = Bench(qtbot, tmp_path, aligns_on_open=True)
+def test_the_whole_job_by_dropping_two_files_and_pressing_separate(
+    qtbot: QtBot, tmp_path: Path, shared_runner: SharedRunner
+) -> None:
+    bench = Bench(qtbot, tmp_path, shared_runner, aligns_on_open=True)
     score = tmp_path / "duet.mid"
     write_midi_duet(score)
     bench.window.documents.open_paths([str(write_recording(tmp_path)), str(score)])
 
     def errors() -> list[str]:
-        return [m.text for m in bench.session.messages if m.level == "error"]
+        return [m.text for m in bench.session.messages.shown if m.level == "error"]
 
     qtbot.waitUntil(lambda: bench.session.project.alignment is not None or bool(errors()), timeout=90_000)
     assert errors() == []
@@ -253,8 +257,25 @@ def test_the_whole_job_by_dropping_two_files_and_pressing_separate(qtbot: QtBot,
     next(b for b in dialog.devices.buttons() if b.property("device") == "cpu").click()
     bench.window.playing.play_from(0)
     dialog.accept()
-    qtbot.waitUntil(lambda: bench.session.job("separation") is None, timeout=180_000)
+    qtbot.waitUntil(lambda: bench.session.jobs.get("separation") is None, timeout=180_000)
     assert errors() == []
-    assert bench.window.playing.keys == (0, 1, "residual") and bench.window.transport.export.is_primary
+    assert bench.window.playing.stems.keys == (0, 1, "residual") and bench.window.transport.export.is_primary
     bench.settle()
     bench.window.close()
+
+
+def test_sets_are_found_without_a_score_and_shown(qtbot: QtBot, bench: Bench) -> None:
+    bench.open_recording()
+    assert bench.window.commands["segment_sets"].isEnabled()
+    bench.window.commands["segment_sets"].trigger()
+    dialog = bench.window.findChild(SetsDialog)
+    assert dialog is not None
+    dialog.sets.setValue(2)
+    dialog.accept()
+    qtbot.waitUntil(lambda: not bench.session.jobs.all, timeout=120_000)
+    assert bench.session.project.activities is not None
+    assert bench.session.undo_text == "Segment without score"
+    bench.window.grab()
+    bench.session.undo()
+    assert bench.session.project.activities is None
+    bench.window.grab()

@@ -7,9 +7,16 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from scoresep.progress import ProgressState
-from scoresep.qt import message_bar
-from scoresep.qt.job_strip import JobStrip, progress_text, remaining_text
-from scoresep.qt.message_bar import MAX_SHOWN, MessageBar, Offer, Sentence
+from scoresep.qt.widgets import message_bar
+from scoresep.qt.widgets.message_bar import (
+    MAX_SHOWN,
+    JobStrip,
+    MessageBar,
+    Offer,
+    Sentence,
+    progress_text,
+    remaining_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +84,6 @@ def test_offers_are_done_and_hints_cannot_be_dismissed(qtbot: QtBot, bar: Messag
 def test_good_news_goes_by_itself(qtbot: QtBot, bar: MessageBar, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(message_bar, "INFO_STAYS_MS", 20)
     origin = object()
-    with qtbot.waitSignal(bar.dismissed, timeout=2000) as heard:
+    with qtbot.waitSignal(bar.dismissed, timeout=60_000) as heard:
         bar.show_sentences((Sentence("info", "Done.", (), origin),))
     assert heard.args == [origin]

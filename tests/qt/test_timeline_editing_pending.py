@@ -14,10 +14,10 @@ from small_scores import even_alignment
 from timeline_scenes import QUARTER, RATE, START, full_view, pixels, repeated_piece
 from window_bench import Bench
 
+from scoresep.edits import project as edits
 from scoresep.model.alignment import Alignment
 from scoresep.qt.timeline.difference import MOVED_S, Difference
 from scoresep.qt.timeline.score_layout import score_layout
-from scoresep.session import edits
 
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 PIECE = repeated_piece()
@@ -27,7 +27,7 @@ def present() -> Alignment:
     return even_alignment(PIECE, QUARTER, START)
 
 
-def changed(moved: dict[int, int], absent: set[int] = frozenset(), unsure: set[int] = frozenset()) -> Alignment:  # type: ignore[assignment]
+def changed(moved: dict[int, int], absent: set[int] = frozenset(), doubtful: set[int] = frozenset()) -> Alignment:  # type: ignore[assignment]
     """Return the alignment with rows moved by frames, left out, or doubtful."""
     alignment = present()
     times = alignment.note_times
@@ -36,7 +36,7 @@ def changed(moved: dict[int, int], absent: set[int] = frozenset(), unsure: set[i
     for row, frames in moved.items():
         shift[row] = frames
     there[list(absent)] = False
-    confidence[list(unsure)] = 0.2
+    confidence[list(doubtful)] = 0.2
     times = replace(
         times,
         onset_frame=times.onset_frame + shift,
@@ -55,13 +55,13 @@ rows = st.integers(0, len(PIECE.notes) - 1)
 
 
 @given(st.dictionaries(rows, st.integers(-8000, 8000), max_size=9), st.sets(rows, max_size=5), st.sets(rows))
-def test_the_difference_counts_what_was_changed(moved: dict[int, int], absent: set[int], unsure: set[int]) -> None:
-    found = difference(changed(moved, absent, unsure))
+def test_the_difference_counts_what_was_changed(moved: dict[int, int], absent: set[int], doubtful: set[int]) -> None:
+    found = difference(changed(moved, absent, doubtful))
     far = {r for r, f in moved.items() if abs(f) > MOVED_S * RATE} - absent
     assert set(found.pending.row[found.is_changed].tolist()) == far
     assert found.gone_count == len(absent)
-    assert set(found.pending.row[found.is_unsure].tolist()) == unsure - absent
-    back = difference(present(), changed(moved, absent, unsure))
+    assert set(found.pending.row[found.is_doubtful].tolist()) == doubtful - absent
+    back = difference(present(), changed(moved, absent, doubtful))
     assert set(back.pending.row[back.is_changed].tolist()) == far | absent
 
 
@@ -73,7 +73,7 @@ def test_the_difference_of_an_alignment_to_itself_is_nothing() -> None:
 
 def test_the_difference_in_words() -> None:
     text = difference(changed({3: 4410, 5: -2205}, {7}, {9, 10})).text
-    assert text == "It moves 2 notes by up to 0.10 s, no longer finds 1 note and is unsure of 2 notes."
+    assert text == "It moves 2 notes by up to 0.10 s, no longer finds 1 note and leaves 2 notes doubtful."
 
 
 def test_what_waits_is_seen_and_gone_when_decided(qtbot: QtBot) -> None:

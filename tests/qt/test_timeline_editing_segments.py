@@ -82,7 +82,7 @@ def test_the_menu_says_who_plays_in_the_selection(correcting: Bench, qtbot: QtBo
     at = in_lane(view, "Segments", START + 6 * QUARTER)
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, view.canvas.mapToGlobal(at))
     QApplication.sendEvent(view.canvas, event)
-    menu = correcting.window._slots._correcting.menu
+    menu = correcting.window.alignment.menu
     assert menu is not None
     cello = next(a for a in menu.actions() if a.text() == "Cello")
     assert cello.isChecked()

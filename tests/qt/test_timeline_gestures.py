@@ -21,8 +21,8 @@ from timeline_scenes import (
     turn_wheel,
 )
 
+from scoresep.qt.timeline.lane import HEADER_PX
 from scoresep.qt.timeline.readout import Readout
-from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 from scoresep.qt.timeline.timeline_view import Follow, TimelineView
 
 

@@ -29,9 +29,9 @@ from scoresep.model.peaks import PeakBuilder
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity
 from scoresep.qt.timeline.content import StemWave
-from scoresep.qt.timeline.theme import dark_palette, light_palette
-from scoresep.qt.timeline.timeline_canvas import HEADER_PX
+from scoresep.qt.timeline.lane import HEADER_PX
 from scoresep.qt.timeline.timeline_view import TimelineView
+from scoresep.qt.widgets.theme import dark_palette, light_palette
 
 
 @pytest.fixture

@@ -9,21 +9,11 @@ import pytest
 from duet import Duet, make_duet
 from session_desk import Desk, SharedRunner
 
-from scoresep.session.jobs import JobRunner
-
 
 @pytest.fixture(scope="session")
 def duet(tmp_path_factory: pytest.TempPathFactory) -> Duet:
     """Return the files of the duet; not to be changed."""
     return make_duet(tmp_path_factory.mktemp("duet"))
-
-
-@pytest.fixture(scope="session")
-def shared_runner() -> Iterator[SharedRunner]:
-    """Return workers that stay warm."""
-    runner = SharedRunner()
-    yield runner
-    JobRunner.close(runner)
 
 
 @pytest.fixture

@@ -11,14 +11,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_scores import even_alignment, scale_score
 
+from scoresep.edits import alignment as alignment_edits
+from scoresep.edits import project as edits
 from scoresep.errors import UsageError
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import Recording
-from scoresep.model.bending import Reach, room_for, room_for_block
 from scoresep.model.project import Change, Project, ScoreFile, apply_change
 from scoresep.model.segments import Activity
+from scoresep.model.time_warping import WarpExtent, room_for, room_for_block
 from scoresep.model.timemap import SyncPoint
-from scoresep.session import alignment_edits, edits
 
 QUARTER, START = 22050, 10_000
 RECORDING = Recording("take.wav", "ab", START + 32 * QUARTER + 20_000, 2, 44100)
@@ -37,7 +38,7 @@ def made() -> Project:
     alignment = replace(
         alignment, time_map=replace(alignment.time_map, quarter=quarters, frame=frames, is_by_hand=np.zeros(33, bool))
     )
-    return apply_change(project, edits.set_alignment(project, alignment, edits.derived_activities(project, alignment)))
+    return apply_change(project, edits.set_alignment(project, alignment, edits.derive_activities(project, alignment)))
 
 
 def aligned(project: Project) -> Alignment:
@@ -111,21 +112,21 @@ def test_whatever_is_done_in_whatever_order(doings: list[Step]) -> None:
         elif what == "shift":
             project = done(project, alignment_edits.shift_after(project, point))
         else:
-            project = done(project, edits.place_bar(project, point, Reach(what)))
+            project = done(project, edits.place_bar(project, point, WarpExtent(what)))
 
 
 @given(st.integers(2, 6), st.integers(-7000, 7000))
 def test_a_near_correction_stays_within_its_bars(bar: int, shift: int) -> None:
     project = made()
     frame = START + 4 * bar * QUARTER + shift
-    after = done(project, edits.place_bar(project, SyncPoint(bar, 1, 1.0, frame), Reach.NEAR))
+    after = done(project, edits.place_bar(project, SyncPoint(bar, 1, 1.0, frame), WarpExtent.NEAR))
     touched = moved_rows(project, after)
     assert np.all((touched > 4 * bar - 4) & (touched < 4 * bar + 4))
 
 
 def test_a_large_near_correction_reaches_further_instead_of_tearing_the_tempo() -> None:
     project = made()
-    after = done(project, edits.place_bar(project, SyncPoint(4, 1, 1.0, START + 18 * QUARTER), Reach.NEAR))
+    after = done(project, edits.place_bar(project, SyncPoint(4, 1, 1.0, START + 18 * QUARTER), WarpExtent.NEAR))
     lengths = np.diff(aligned(after).time_map.frame) / QUARTER
     assert lengths.min() > 0.6 and lengths.max() < 1.4
 
@@ -134,7 +135,7 @@ def test_a_large_near_correction_reaches_further_instead_of_tearing_the_tempo() 
 def test_onward_moves_all_that_comes_after(bar: int, shift: int) -> None:
     project = made()
     frame = START + 4 * bar * QUARTER + shift
-    after = done(project, edits.place_bar(project, SyncPoint(bar, 1, 1.0, frame), Reach.ONWARD))
+    after = done(project, edits.place_bar(project, SyncPoint(bar, 1, 1.0, frame), WarpExtent.ONWARD))
     assert project.unfolded is not None
     late = project.unfolded.notes.onset_quarter >= 4 * bar
     onset = aligned(after).note_times.onset_frame - aligned(project).note_times.onset_frame
@@ -146,7 +147,7 @@ def test_shifting_the_rest_takes_points_by_hand_along_and_leaves_the_earlier_one
     project = made()
     for bar in (1, 3, 6):
         point = SyncPoint(bar, 1, 1.0, START + 4 * bar * QUARTER)
-        project = done(project, edits.place_bar(project, point, Reach.NEAR))
+        project = done(project, edits.place_bar(project, point, WarpExtent.NEAR))
     after = done(project, alignment_edits.shift_after(project, SyncPoint(3, 1, 1.0, START + 12 * QUARTER + shift)))
     frames = [p.frame - q.frame for p, q in zip(after.hand_points, project.hand_points, strict=True)]
     assert frames == [0, shift, shift]
@@ -155,7 +156,7 @@ def test_shifting_the_rest_takes_points_by_hand_along_and_leaves_the_earlier_one
 
 def test_shifting_is_refused_where_a_point_would_leave_the_recording_or_pass_its_neighbour() -> None:
     project = made()
-    project = done(project, edits.place_bar(project, SyncPoint(7, 1, 1.0, RECORDING.frames - 100), Reach.NEAR))
+    project = done(project, edits.place_bar(project, SyncPoint(7, 1, 1.0, RECORDING.frames - 100), WarpExtent.NEAR))
     with pytest.raises(UsageError, match="leave the recording"):
         alignment_edits.shift_after(project, SyncPoint(2, 1, 1.0, START + 8 * QUARTER + 200))
     project = done(made(), edits.place_bar(made(), SyncPoint(1, 1, 1.0, 98_200)))
@@ -169,7 +170,7 @@ def test_a_block_moves_as_one_and_points_by_hand_around_it_stay(shift: int, has_
     project = made()
     for bar, beat in ((1, 1.0), (4, 3.0), (6, 1.0)) if has_points else ():
         frame = START + round((4 * bar + beat - 1) * QUARTER) + 40
-        project = done(project, edits.place_bar(project, SyncPoint(bar, 1, beat, frame), Reach.NEAR))
+        project = done(project, edits.place_bar(project, SyncPoint(bar, 1, beat, frame), WarpExtent.NEAR))
     first, last = SyncPoint(3, 1, 1.0, 0), SyncPoint(4, 1, 4.0, 0)
     after = done(project, alignment_edits.shift_block(project, first, last, shift))
     assert project.unfolded is not None
@@ -194,7 +195,7 @@ def test_a_block_moves_as_one_and_points_by_hand_around_it_stay(shift: int, has_
 
 
 def test_a_block_is_not_moved_past_a_point_by_hand_nor_out_of_the_recording() -> None:
-    project = done(made(), edits.place_bar(made(), SyncPoint(5, 1, 1.0, START + 20 * QUARTER), Reach.NEAR))
+    project = done(made(), edits.place_bar(made(), SyncPoint(5, 1, 1.0, START + 20 * QUARTER), WarpExtent.NEAR))
     first, last = SyncPoint(3, 1, 1.0, 0), SyncPoint(4, 1, 4.0, 0)
     after = done(project, alignment_edits.shift_block(project, first, last, QUARTER - 1))
     with pytest.raises(UsageError, match="move it by less"):
@@ -205,14 +206,14 @@ def test_a_block_is_not_moved_past_a_point_by_hand_nor_out_of_the_recording() ->
 
 def test_one_position_alone_is_a_block_too() -> None:
     point = SyncPoint(3, 1, 1.0, START + 12 * QUARTER + 500)
-    placed = done(made(), edits.place_bar(made(), point, Reach.NEAR))
+    placed = done(made(), edits.place_bar(made(), point, WarpExtent.NEAR))
     shifted = done(made(), alignment_edits.shift_block(made(), point, point, 500))
     assert aligned(shifted).time_map == aligned(placed).time_map and shifted.hand_points == placed.hand_points
 
 
 def test_a_freed_point_stays_where_it_is_and_is_no_longer_by_hand() -> None:
     point = SyncPoint(2, 1, 3.0, START + 10 * QUARTER + 900)
-    project = done(made(), edits.place_bar(made(), point, Reach.NEAR))
+    project = done(made(), edits.place_bar(made(), point, WarpExtent.NEAR))
     after = done(project, alignment_edits.free_point(project, point))
     assert after.hand_points == () and aligned(after).note_times == aligned(project).note_times
     with pytest.raises(UsageError, match="no point placed by hand"):
@@ -225,7 +226,7 @@ def test_edges_on_notes_follow_and_edges_in_the_sound_stay() -> None:
     violin = Activity(0, np.array([START, on_note]), np.array([START + 6 * QUARTER, in_sound]), np.array([False, True]))
     assert project.activities is not None
     project = replace(project, activities=(violin, project.activities[1]))
-    after = done(project, edits.place_bar(project, SyncPoint(2, 1, 1.0, on_note + 4000), Reach.NEAR))
+    after = done(project, edits.place_bar(project, SyncPoint(2, 1, 1.0, on_note + 4000), WarpExtent.NEAR))
     assert after.activities is not None
     assert after.activities[0].start_frame.tolist() == [START, on_note + 4000]
     assert after.activities[0].end_frame.tolist()[1] == in_sound
@@ -237,7 +238,7 @@ def test_a_new_alignment_goes_through_points_by_hand_only_when_asked_anew() -> N
     assert project.unfolded is not None
     waiting = apply_change(project, edits.propose_alignment(project, even_alignment(project.unfolded, 20_000)))
     for change in (
-        edits.place_bar(waiting, SyncPoint(2, 1, 1.0, 180_000), Reach.NEAR),
+        edits.place_bar(waiting, SyncPoint(2, 1, 1.0, 180_000), WarpExtent.NEAR),
         alignment_edits.shift_after(waiting, SyncPoint(2, 1, 1.0, 180_000)),
     ):
         assert apply_change(waiting, change).pending_alignment is None

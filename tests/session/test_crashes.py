@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 from session_desk import Desk, make_stems, rename_part, texts, until
 
-from scoresep.files.project_files import load_project
-from scoresep.files.stem_files import read_stem_set
+from scoresep.files.audio.stems import read_stem_set
+from scoresep.files.project.project_files import load_project
 from scoresep.session.project_store import ProjectStore
+from scoresep.session.unused_stems import UnusedQuestion, find_unused
 
 
 def test_autosaves_come_in_time_and_only_of_what_is_not_saved(desk: Desk) -> None:
     session = desk.aligned(autosave_interval_s=0.05)
     until(session, lambda: len(list((desk.folder / "state" / "autosaves").glob("*.scoresep"))) == 1, 10)
-    session.save(desk.folder / "piece")
+    session.storage.save(desk.folder / "piece")
     autosave = desk.folder / ".piece.scoresep.autosave"
     for _ in range(40):
         session.poll()
@@ -42,11 +43,11 @@ def test_an_autosave_that_cannot_be_written_is_said_until_it_can(desk: Desk) -> 
     (desk.folder / "state").mkdir(exist_ok=True)
     autosaves = desk.folder / "state" / "autosaves"
     autosaves.write_text("in the way")
-    session.autosave()
+    session.storage.autosave()
     assert len(texts(session, "warning")) == 1 and "could not be kept safe" in texts(session)[0]
     autosaves.unlink()
-    session.autosave()
-    assert session.messages == () and autosaves.is_dir()
+    session.storage.autosave()
+    assert session.messages.shown == () and autosaves.is_dir()
 
 
 CRASH = """
@@ -55,16 +56,16 @@ from pathlib import Path
 sys.path[:0] = {paths!r}
 import session_desk
 from duet import Duet
-from scoresep.session import edits
+from scoresep.edits import project as edits
 if __name__ == "__main__":
     runner = session_desk.SharedRunner()
     desk = session_desk.Desk(Duet(Path({audio!r}), Path({score!r}), (), ()), runner, Path({folder!r}))
     session = desk.aligned(aligns_on_open=False)
     if {is_saved!r}:
-        session.save(Path({folder!r}) / "piece")
+        session.storage.save(Path({folder!r}) / "piece")
     session_desk.make_stems(session)
     session.apply(edits.set_part(session.project, 0, "Rename", name="Traverso"))
-    session.autosave()
+    session.storage.autosave()
     os.kill(os.getpid(), signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
 """
 
@@ -79,16 +80,20 @@ def test_work_outlives_a_crash_stems_included(desk: Desk, is_saved: bool) -> Non
     assert crashed.returncode != 0 and "Traceback" not in crashed.stderr, crashed.stderr
 
     session = desk.session()
-    (work,) = session.store.recoverable()
+    (work,) = session.storage.store.recoverable()
     assert work.project_path == (desk.folder / "piece.scoresep" if is_saved else None)
-    session.recover(work)
-    assert session.project.parts[0].name == "Traverso" and session.is_modified and session.source is not None
-    assert session.project.stem_set is not None and session.messages == ()
+    session.storage.recover(work)
+    assert (
+        session.project.parts[0].name == "Traverso"
+        and session.storage.is_modified
+        and session.recording.source is not None
+    )
+    assert session.project.stem_set is not None and session.messages.shown == ()
     if is_saved:
         assert load_project(desk.folder / "piece.scoresep").project.parts[0].name == "Flute"
     rename_part(session, "Recorder")
-    session.autosave()
-    session.save(None if is_saved else desk.folder / "rescued")
+    session.storage.autosave()
+    session.storage.save(None if is_saved else desk.folder / "rescued")
     session.close()
     assert ProjectStore().recoverable() == () and not any((desk.folder / "state" / "unsaved").glob("*"))
     loaded = load_project(desk.folder / ("piece.scoresep" if is_saved else "rescued.scoresep"))
@@ -96,40 +101,41 @@ def test_work_outlives_a_crash_stems_included(desk: Desk, is_saved: bool) -> Non
     assert read_stem_set(loaded.project.stem_set.folder).stems == loaded.project.stem_set.stems
 
 
-def test_what_a_crash_has_left_goes_with_its_stems_when_nobody_wants_it(desk: Desk) -> None:
+def test_what_a_crash_has_left_is_forgotten_and_its_stems_are_told_of(desk: Desk) -> None:
     session = desk.aligned()
     folder = Path(make_stems(session).folder)
-    session.autosave()
-    for lock in (session.store._autosave._lock, session.store._workspace_lock):
+    session.storage.autosave()
+    for lock in (session.storage.store._autosave._lock, session.storage.store.stems._workspace_lock):
         assert lock is not None
         lock.release()  # as the system does when a process dies
     store = ProjectStore()
     (work,) = store.recoverable()
     store.forget(work)
-    assert store.recoverable() == () and not folder.exists()
+    assert store.recoverable() == () and not work.path.exists()
+    assert [stems.folder for stems in find_unused(UnusedQuestion())] == [str(folder)]
 
 
 def test_what_a_crash_has_left_is_not_overwritten_while_nobody_has_decided_on_it(desk: Desk) -> None:
     session = desk.aligned()
-    session.save(desk.folder / "piece")
+    session.storage.save(desk.folder / "piece")
     rename_part(session, "Traverso")
-    session.autosave()
-    lock = session.store._autosave._lock
+    session.storage.autosave()
+    lock = session.storage.store._autosave._lock
     assert lock is not None
     lock.release()  # as the system does when a process dies
     other = desk.session()
-    other.open_project(desk.folder / "piece.scoresep")
+    other.storage.open(desk.folder / "piece.scoresep")
     rename_part(other, "Recorder")
-    other.autosave()
-    (work,) = other.store.recoverable()
+    other.storage.autosave()
+    (work,) = other.storage.store.recoverable()
     assert load_project(work.path).project.parts[0].name == "Traverso"
-    other.save()
-    assert other.store.recoverable() == () and not work.path.exists(), "the project as saved is newer"
+    other.storage.save()
+    assert other.storage.store.recoverable() == () and not work.path.exists(), "the project as saved is newer"
 
 
 def test_workspaces_of_living_sessions_are_never_removed(desk: Desk) -> None:
     session = desk.aligned()
     folder = Path(make_stems(session).folder)
     os.utime(folder.parent, (1, 1))
-    desk.session().new_project()
+    desk.session().storage.begin()
     assert folder.exists()

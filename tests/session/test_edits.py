@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_scores import even_alignment, scale_score, score_of
 
+from scoresep.edits import project as edits
 from scoresep.errors import UsageError
 from scoresep.model.audio import Recording
 from scoresep.model.path import PathChoices
 from scoresep.model.project import Change, Project, ScoreFile, apply_change
 from scoresep.model.segments import Activity
 from scoresep.model.timemap import SyncPoint
-from scoresep.session import edits
 
 RECORDING = Recording("take.wav", "ab", 600_000, 2, 44100)
 
@@ -27,7 +27,7 @@ def made(**measure_values: object) -> Project:
     project = apply_change(project, edits.set_recording(project, RECORDING))
     assert project.unfolded is not None
     alignment = even_alignment(project.unfolded)
-    return apply_change(project, edits.set_alignment(project, alignment, edits.derived_activities(project, alignment)))
+    return apply_change(project, edits.set_alignment(project, alignment, edits.derive_activities(project, alignment)))
 
 
 def assert_can_be_undone(project: Project, change: Change) -> Project:
@@ -155,7 +155,7 @@ def test_activity_made_by_hand_survives_a_new_segmentation() -> None:
     hand = Activity(0, np.array([1000, 500_000]), np.array([5000, 550_000]), np.array([True, True]))
     assert project.activities is not None
     project = replace(project, activities=(hand, project.activities[1]))
-    found = edits.derived_activities(project, project.alignment)  # type: ignore[arg-type]
+    found = edits.derive_activities(project, project.alignment)  # type: ignore[arg-type]
     after = apply_change(project, edits.set_activities(project, found))
     assert after.activities is not None
     kept = after.activities[0]

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 from session_desk import Desk, make_stems, settle, stem_folder, texts
 
+from scoresep.edits import project as edits
 from scoresep.errors import InputError
 from scoresep.model.project import ChannelStrip, Mixer
-from scoresep.session import edits
 from scoresep.session.exporting import ExportChoices, export_request
 from scoresep.session.session import Session
 
@@ -28,7 +28,7 @@ def session(desk: Desk) -> Session:
 
 def test_stems_are_exported_and_the_person_is_told_where(desk: Desk, session: Session) -> None:
     out = desk.folder / "out"
-    session.start_export(ExportChoices(str(out), container="flac", bits=24, template="{part}"))
+    session.export.start(ExportChoices(str(out), container="flac", bits=24, template="{part}"))
     settle(session)
     assert texts(session) == [f"3 files are in {out}."]
     assert {p.name for p in out.iterdir() if p.suffix == ".flac"} == {"Flute.flac", "Cello.flac", "Residual.flac"}
@@ -40,18 +40,18 @@ def test_files_in_the_way_are_kept_and_said_until_an_export_goes_well(desk: Desk
     out = desk.folder / "out"
     out.mkdir()
     (out / "01 Flute.wav").write_text("my own")
-    session.start_export(ExportChoices(str(out)))
+    session.export.start(ExportChoices(str(out)))
     settle(session)
     assert len(texts(session)) == 1 and "exists already" in texts(session, "error")[0]
     assert [p.name for p in out.iterdir()] == ["01 Flute.wav"] and (out / "01 Flute.wav").read_text() == "my own"
-    session.start_export(ExportChoices(str(out), overwrites=True))
+    session.export.start(ExportChoices(str(out), overwrites=True))
     settle(session)
     assert texts(session) == [f"3 files are in {out}."] and soundfile.info(out / "01 Flute.wav").frames > 0
 
 
 def test_what_was_turned_down_is_said(desk: Desk, session: Session) -> None:
     session.set_mixer(replace(session.project.mixer, master_gain_db=6.0))
-    session.start_export(ExportChoices(str(desk.folder / "out"), is_mix=True, bits=16))
+    session.export.start(ExportChoices(str(desk.folder / "out"), is_mix=True, bits=16))
     settle(session)
     assert "turned down by" in texts(session)[0] and "1 files" not in texts(session)[0]
 
@@ -59,7 +59,7 @@ def test_what_was_turned_down_is_said(desk: Desk, session: Session) -> None:
 def test_the_mix_is_what_is_heard(desk: Desk, session: Session) -> None:
     strips = (ChannelStrip(gain_db=-6.0), ChannelStrip(is_muted=True))
     session.set_mixer(Mixer(strips, ChannelStrip(gain_db=-math.inf)))
-    session.start_export(ExportChoices(str(desk.folder / "out"), is_mix=True, start_frame=100, end_frame=600))
+    session.export.start(ExportChoices(str(desk.folder / "out"), is_mix=True, start_frame=100, end_frame=600))
     settle(session)
     (written,) = (desk.folder / "out").glob("*.wav")
     samples, _ = soundfile.read(written)
@@ -70,16 +70,16 @@ def test_the_mix_is_what_is_heard(desk: Desk, session: Session) -> None:
 def test_without_stems_there_is_nothing_to_export(desk: Desk, session: Session) -> None:
     session.undo()
     with pytest.raises(InputError, match="no stems to export"):
-        session.start_export(ExportChoices(str(desk.folder / "out")))
+        session.export.start(ExportChoices(str(desk.folder / "out")))
 
 
 def test_the_alignment_is_exported_without_stems(desk: Desk, session: Session) -> None:
     session.undo()
     out = desk.folder / "out"
-    session.start_export(ExportChoices(str(out), container="midi"))
+    session.export.start(ExportChoices(str(out), container="midi"))
     settle(session)
     assert texts(session) == [f"1 file is in {out}."] and [p.name for p in out.iterdir()] == ["duet aligned.mid"]
-    session.start_export(ExportChoices(str(out), container="labels"))
+    session.export.start(ExportChoices(str(out), container="labels"))
     settle(session)
     names = {p.name for p in out.iterdir()}
     for name in ("notes.csv", "segments.csv", "Audacity bars.txt", "Audacity beats.txt", "Audacity segments.txt"):
@@ -101,10 +101,10 @@ def test_an_alignment_in_the_way_is_kept(desk: Desk, session: Session) -> None:
     out = desk.folder / "out"
     out.mkdir()
     (out / "notes.csv").write_text("my own")
-    session.start_export(ExportChoices(str(out), container="labels"))
+    session.export.start(ExportChoices(str(out), container="labels"))
     settle(session)
     assert "exists already" in texts(session, "error")[0] and [p.name for p in out.iterdir()] == ["notes.csv"]
-    session.start_export(ExportChoices(str(out), container="labels", overwrites=True))
+    session.export.start(ExportChoices(str(out), container="labels", overwrites=True))
     settle(session)
     assert (out / "notes.csv").read_text().startswith("part_index,")
     with pytest.raises(InputError, match="no alignment to export"):
@@ -113,7 +113,7 @@ def test_an_alignment_in_the_way_is_kept(desk: Desk, session: Session) -> None:
 
 def test_parts_that_the_recording_lacks_have_no_notes(desk: Desk, session: Session) -> None:
     session.apply(edits.set_part(session.project, 1, "Leave out", is_absent=True))
-    session.start_export(ExportChoices(str(desk.folder / "out"), container="labels"))
+    session.export.start(ExportChoices(str(desk.folder / "out"), container="labels"))
     settle(session)
     rows = (desk.folder / "out" / "notes.csv").read_text().splitlines()[1:]
     assert {row.split(",")[0] for row in rows} == {"0"}
@@ -121,11 +121,11 @@ def test_parts_that_the_recording_lacks_have_no_notes(desk: Desk, session: Sessi
 
 
 def test_nothing_chosen_and_stems_that_are_gone_are_said(desk: Desk, session: Session) -> None:
-    session.start_export(ExportChoices(str(desk.folder / "out"), part_indices=()))
+    session.export.start(ExportChoices(str(desk.folder / "out"), part_indices=()))
     settle(session)
     assert "at least one part" in texts(session, "error")[0]
     (stem_folder(session) / "01 Flute.wav").unlink()
-    session.start_export(ExportChoices(str(desk.folder / "out")))
+    session.export.start(ExportChoices(str(desk.folder / "out")))
     settle(session)
     assert len(texts(session)) == 1 and "01 Flute.wav" in texts(session, "error")[0]
     assert not (desk.folder / "out").exists()

@@ -14,17 +14,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from random_projects import levels
 from small_scores import even_alignment, scale_score
 
+from scoresep.edits import project as edits
 from scoresep.errors import UsageError
-from scoresep.files.project_files import load_project, save_project
+from scoresep.files.project.project_files import load_project, save_project
 from scoresep.model.alignment import NoteTimes
 from scoresep.model.audio import Recording
 from scoresep.model.path import PathChoices
 from scoresep.model.project import ChannelStrip, Mixer, Project, Recipe, ScoreFile, apply_change, change_to
 from scoresep.model.score import Instrument
 from scoresep.model.timemap import SyncPoint
-from scoresep.session import edits
-from scoresep.session.history import History
-from scoresep.session.messages import Messages
+from scoresep.session.state import History, Messages
 
 FRAMES = 900_000
 parts = st.integers(0, 2)
@@ -57,7 +56,7 @@ class Editing(RuleBasedStateMachine):
         project = apply_change(project, edits.set_score(project, ScoreFile("/music/0.xml", "0" * 40), SCORES[0]))
         assert project.unfolded is not None
         alignment = even_alignment(project.unfolded, 22_050, 10_000)
-        activities = edits.derived_activities(project, alignment)
+        activities = edits.derive_activities(project, alignment)
         self.start = self.project = apply_change(project, edits.set_alignment(project, alignment, activities))
 
     def edit(self, change: edits.Change) -> None:
@@ -73,7 +72,7 @@ class Editing(RuleBasedStateMachine):
         if is_proposed and self.project.alignment is not None:
             self.edit(edits.propose_alignment(self.project, alignment))
         else:
-            activities = edits.derived_activities(self.project, alignment)
+            activities = edits.derive_activities(self.project, alignment)
             self.edit(edits.set_alignment(self.project, alignment, activities))
 
     @precondition(lambda self: self.project.pending_alignment is not None)
@@ -228,7 +227,7 @@ def test_what_is_said_of_a_matter_gives_way_to_what_is_said_next() -> None:
     messages.say("warning", "Three.", key="score")
     assert [m.text for m in messages.shown] == ["Bad again.", "Three."]
     messages.say("info", "Done.", key="export")
-    assert messages.settle(["score"]) and not messages.settle(["score"])
+    messages.settle("score")
     assert [m.text for m in messages.shown] == ["Done."]
     messages.dismiss(messages.shown[0])
     assert messages.shown == ()

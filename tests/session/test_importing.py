@@ -15,15 +15,15 @@ from separation_audio import notes_of, played
 from session_desk import Desk, settle, texts
 from small_scores import even_alignment, scale_score
 
+from scoresep.edits import project as edits
 from scoresep.errors import InputError, UsageError
-from scoresep.files.audio_files import open_recording
-from scoresep.files.export_alignment import export_alignment
+from scoresep.files.audio.recordings import open_recording
+from scoresep.files.tables.alignment import export_alignment
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import Recording
-from scoresep.model.bending import Reach
 from scoresep.model.project import Project, ScoreFile, apply_change
+from scoresep.model.time_warping import WarpExtent
 from scoresep.model.timemap import SyncPoint, rising_time_map
-from scoresep.session import edits
 from scoresep.session.exporting import ExportChoices, export_request
 from scoresep.session.importing import import_alignment
 
@@ -53,7 +53,7 @@ def performed(seed: int = 0, left_out: float = 0.0) -> Project:
     is_present = rng.uniform(size=len(notes)) >= left_out
     confidence = rng.uniform(0.1, 1.0, len(notes)).astype(np.float32)
     alignment = Alignment(time_map, NoteTimes(onset, offset, confidence, is_present), 12.5, -2)
-    return apply_change(project, edits.set_alignment(project, alignment, edits.derived_activities(project, alignment)))
+    return apply_change(project, edits.set_alignment(project, alignment, edits.derive_activities(project, alignment)))
 
 
 def exported(project: Project, folder: Path, form: str) -> Path:
@@ -166,6 +166,14 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         import_alignment(Project(), tmp_path / "nothing.csv")
 
 
+def test_a_performance_that_is_cut_off_is_taken_as_far_as_it_goes_and_told(tmp_path: Path) -> None:
+    path = exported(performed(), tmp_path / "out", "midi") / "take aligned.mid"
+    path.write_bytes(path.read_bytes()[:-40])
+    imported = import_alignment(unaligned(), path)
+    assert "cut off in track" in imported.warnings[0] and "are left out" in imported.warnings[-1]
+    assert 0.8 < imported.alignment.note_times.is_present.mean() < 1
+
+
 def test_the_performance_of_another_piece_is_refused(tmp_path: Path) -> None:
     path = exported(performed(), tmp_path / "out", "midi") / "take aligned.mid"
     score = scale_score(8)
@@ -189,7 +197,7 @@ def test_between_bars_notes_keep_the_places_that_they_have(tmp_path: Path) -> No
 def test_points_by_hand_stay(tmp_path: Path) -> None:
     project, point = performed(5), SyncPoint(5, 1, 1.0, 0)
     at = aligned(project).time_map.quarter_to_frame(28.0)
-    project = apply_change(project, edits.place_bar(project, replace(point, frame=at + 3000), Reach.NEAR))
+    project = apply_change(project, edits.place_bar(project, replace(point, frame=at + 3000), WarpExtent.NEAR))
     path = exported(performed(5), tmp_path / "out", "labels") / "notes.csv"
     found = import_alignment(project, path).alignment
     assert found.time_map.quarter_to_frame(28.0) == at + 3000
@@ -208,14 +216,14 @@ def test_an_imported_alignment_waits_and_is_accepted_with_who_plays_when(desk: D
     unfolded, before = session.project.unfolded, session.project
     assert unfolded is not None
     path = written(desk.folder, [f"{0.6 + 2 * i}" for i in range(5)])
-    session.start_import(path)
+    session.alignment.start_import(path)
     settle(session)
     assert session.project.pending_alignment is not None and session.project.alignment is before.alignment
-    session.accept_alignment()
+    session.alignment.accept()
     assert session.project.alignment is not None and session.project.activities is not None
     frames = session.project.alignment.time_map.quarters_to_frames([0.0, 4.0])
     assert frames.tolist() == [13230, 13230 + 44100] and session.undo_text == "Accept alignment"
-    session.start_import(written(desk.folder, ["1", "2"]))
+    session.alignment.start_import(written(desk.folder, ["1", "2"]))
     settle(session)
     assert "2 times, but 4 bars and 16 beats are played" in texts(session, "error")[0]
 
@@ -223,11 +231,11 @@ def test_an_imported_alignment_waits_and_is_accepted_with_who_plays_when(desk: D
 def test_the_first_alignment_may_be_imported(desk: Desk) -> None:
     session = desk.session(aligns_on_open=False)
     with pytest.raises(UsageError, match="Open the recording"):
-        session.start_import("bars.txt")
-    session.open_recording(desk.duet.audio)
-    session.open_score(desk.duet.score)
+        session.alignment.start_import("bars.txt")
+    session.inputs.open_recording(desk.duet.audio)
+    session.inputs.open_score(desk.duet.score)
     settle(session)
-    session.start_import(written(desk.folder, [f"{0.6 + 2 * i}" for i in range(4)]))
+    session.alignment.start_import(written(desk.folder, [f"{0.6 + 2 * i}" for i in range(4)]))
     settle(session)
     assert session.project.alignment is not None and session.undo_text == "Import alignment"
     assert session.project.pending_alignment is None and session.project.activities is not None

@@ -10,11 +10,12 @@ import pytest
 from note_desk import heard, keys_of, rows_of_part, separated
 from session_desk import Desk, settle, until
 
+from scoresep.edits import notes as note_edits
+from scoresep.edits import project as edits
 from scoresep.errors import UsageError
 from scoresep.model.note_edits import NoteEdit, NoteKey
 from scoresep.model.project import apply_change
 from scoresep.model.timemap import SyncPoint
-from scoresep.session import edits, note_edits
 from scoresep.session.jobs import JobState
 from scoresep.session.note_sounds import JOB, note_sound
 from scoresep.session.session import Session
@@ -62,7 +63,7 @@ def test_gain_is_heard_at_once_where_the_sound_is_there(session: Session) -> Non
     settle(session)
     quieter = session.notes.patches()[0][0]
     session.apply(note_edits.set_gain(session.project, keys, 6.0))
-    assert session.job(JOB) is None  # nothing is to be made again
+    assert session.jobs.get(JOB) is None  # nothing is to be made again
     louder = session.notes.patches()[0][0]
     assert quieter.factor == pytest.approx(10**-0.3 - 1) and louder.factor == pytest.approx(10**0.3 - 1)
     assert quieter.samples is louder.samples
@@ -97,9 +98,9 @@ def test_edits_survive_saving_and_opening(session: Session, desk: Desk) -> None:
     session.apply(note_edits.remove(session.project, keys[3:]))
     settle(session)
     wanted = heard(session)
-    session.save(desk.folder / "work.scoresep")
+    session.storage.save(desk.folder / "work.scoresep")
     other = desk.session()
-    other.open_project(desk.folder / "work.scoresep")
+    other.storage.open(desk.folder / "work.scoresep")
     settle(other)
     assert other.project.note_edits == session.project.note_edits
     for key, samples in heard(other).items():
@@ -136,9 +137,9 @@ def test_hearing_waits_until_the_sound_is_made_and_not_for_ever(session: Session
     assert called == [1, 2]
     more = keys_of(session, *rows_of_part(session, 1))
     session.notes.want(more, lambda: called.append(3))
-    job = session.job(JOB)
+    job = session.jobs.get(JOB)
     assert job is not None
-    session.cancel(job)
+    session.jobs.cancel(job)
     settle(session)
     assert job.state is JobState.CANCELLED and called == [1, 2]
 
@@ -173,7 +174,7 @@ def test_notes_without_stems_say_so(desk: Desk) -> None:
     with pytest.raises(UsageError, match="separate"):
         session.notes.want(keys_of(session, 0), lambda: None)
     session.apply(note_edits.mute(session.project, keys_of(session, 0)))
-    assert session.job(JOB) is None and session.notes.patches() == {}
+    assert session.jobs.get(JOB) is None and session.notes.patches() == {}
 
 
 def test_a_script_gets_the_sound_of_notes(session: Session) -> None:
@@ -192,6 +193,6 @@ def test_another_score_keeps_the_edits_of_parts_and_bars_that_go_on() -> None:
         return NoteEdit(NoteKey(part, measure, 1, 1.0, 60.0), -3.0)
 
     present = (edit(0, 0), edit(1, 0), edit(1, 5), edit(2, 0))
-    kept = note_edits.note_edits_after(present, (1, 0, None), frozenset({0, 1}))
+    kept = note_edits.carry_note_edits_over(present, (1, 0, None), frozenset({0, 1}))
     assert kept == (edit(0, 0), edit(1, 0))
-    assert note_edits.note_edits_after(present, (1, None), frozenset({0, 5})) == (edit(0, 0), edit(0, 5))
+    assert note_edits.carry_note_edits_over(present, (1, None), frozenset({0, 5})) == (edit(0, 0), edit(0, 5))

@@ -10,8 +10,8 @@ import soundfile
 from note_desk import heard, keys_of, rows_of_part, separated
 from session_desk import Desk, settle, texts
 
+from scoresep.edits import notes as note_edits
 from scoresep.progress import Progress
-from scoresep.session import note_edits
 from scoresep.session.exporting import ExportChoices, export, export_names, export_request
 from scoresep.session.session import Session
 
@@ -29,14 +29,14 @@ def read(path: Path) -> np.ndarray:
 def test_exported_stems_have_the_edits(session: Session, desk: Desk) -> None:
     session.apply(note_edits.mute(session.project, keys_of(session, rows_of_part(session, 0)[1])))
     session.apply(note_edits.remove(session.project, keys_of(session, rows_of_part(session, 1)[1])))
-    session.cancel()  # the sounds are not there yet: the export has them made
-    session.start_export(ExportChoices(str(desk.folder / "out"), template="{part}"))
+    session.jobs.cancel()  # the sounds are not there yet: the export has them made
+    session.export.start(ExportChoices(str(desk.folder / "out"), template="{part}"))
     settle(session)
     assert not texts(session, "error")
     wanted = heard(session)
     for name, key in (("Flute", 0), ("Cello", 1), ("Residual", "residual")):
         np.testing.assert_allclose(read(desk.folder / "out" / f"{name}.wav"), wanted[key], atol=1e-6)
-    session.start_export(ExportChoices(str(desk.folder / "mix"), is_mix=True, template="{part}"))
+    session.export.start(ExportChoices(str(desk.folder / "mix"), is_mix=True, template="{part}"))
     settle(session)
     np.testing.assert_allclose(read(desk.folder / "mix" / "Mix.wav"), sum(wanted.values()), atol=1e-5)
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from small_scores import even_alignment, scale_score
 
+from scoresep.edits import project as edits
 from scoresep.model.audio import Recording
 from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.project import Project, ScoreFile, apply_change
 from scoresep.model.score import Mark
-from scoresep.session import edits, pipeline
-from scoresep.session.played_path import played_otherwise
+from scoresep.session import pipeline
+from scoresep.session.pipeline import choices_named, played_otherwise
 
 RECORDING = Recording("take.wav", "ab", 600_000, 2, 44100)
 ONCE = PathChoices(frozenset({1}))
@@ -65,3 +66,34 @@ def test_sentences_for_many_repeats_and_for_jumps() -> None:
     )
     again = replace(PathChoices(), repeats_after_jump=True)
     assert played_otherwise(found(minuet, again)) == ("After the da capo or dal segno the repeats were played again.",)
+
+
+def test_sentences_for_single_jumps_and_for_an_order_that_the_file_states() -> None:
+    rondo = opened(marks={0: (Mark.FINE,), 1: (Mark.DA_CAPO,), 2: (Mark.DA_CAPO_AL_FINE,)})
+    left = PathChoices(skipped_jumps=frozenset({(1, Mark.DA_CAPO)}))
+    assert played_otherwise(found(rondo, left)) == ("Da capo, bar 2: not followed.",)
+    project = opened(repeat_passes={1: 2})
+    assert project.score is not None
+    stated = replace(project.score, stated_order=(0, 1, 2, 3, 2, 3))
+    project = apply_change(Project(), edits.set_score(Project(), ScoreFile("a", "02"), stated))
+    project = apply_change(project, edits.set_recording(project, RECORDING))
+    assert project.path is not None and project.path.measure_indices == (0, 1, 2, 3, 2, 3)
+    assert played_otherwise(found(project, PathChoices())) == ()
+    (told,) = played_otherwise(found(project, PathChoices(follows_stated_order=False)))
+    assert "states" in told and told.endswith("not followed.")
+
+
+def test_names_of_the_command_line() -> None:
+    score = scale_score(4, repeat_passes={1: 2}, marks={2: (Mark.FINE,), 3: (Mark.DA_CAPO,)})
+    orders = {}
+    for name in ("written", "none", "all"):
+        choices = choices_named(name, score)
+        assert choices is not None
+        orders[name] = performance_path(score, choices)[0].measure_indices
+        stated = replace(score, stated_order=(3, 2))
+        is_stated = performance_path(stated, choices_named(name, stated) or PathChoices())[0].measure_indices == (3, 2)
+        assert is_stated == (name == "written")
+    assert orders["written"] == (0, 1, 0, 1, 2, 3, 0, 1, 2)
+    assert orders["none"] == (0, 1, 2, 3, 0, 1, 2)
+    assert orders["all"] == (0, 1, 0, 1, 2, 3, 0, 1, 0, 1, 2)
+    assert choices_named("auto", score) is None

@@ -9,19 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_scores import scale_score
 
+from scoresep.edits import project as edits
+from scoresep.edits.recipes import find_rule, recipe_entry, recipe_in, recipe_of_stems, remove_rule, set_rule
 from scoresep.errors import UsageError
 from scoresep.model.audio import Recording
 from scoresep.model.project import Project, Recipe, RecipeRule, ScoreFile, apply_change
-from scoresep.session import edits
-from scoresep.session.recipes import (
-    recipe_entry,
-    recipe_in,
-    recipe_of_stems,
-    remove_rule,
-    rule_for,
-    set_rule,
-)
-from scoresep.session.separating import check_recipe
+from scoresep.session.separation_job import check_recipe
 
 frames = st.one_of(st.none(), st.integers(0, 10**7))
 rules = st.builds(RecipeRule, st.sampled_from(["nmf", "auto"]), st.sampled_from(["best"]), frames, frames, frames)
@@ -59,8 +52,8 @@ def test_a_rule_takes_the_place_of_the_one_for_the_very_same() -> None:
     for rule in (first, other, again):
         project = apply_change(project, set_rule(project, rule))
     assert project.recipe.rules == (other, again)
-    assert rule_for(project.recipe, 1) == again and rule_for(project.recipe, 1, 0, 100) == other
-    assert rule_for(project.recipe, None) is None
+    assert find_rule(project.recipe, 1) == again and find_rule(project.recipe, 1, 0, 100) == other
+    assert find_rule(project.recipe, None) is None
     change = remove_rule(project, again)
     assert change.text == "Choose method" and apply_change(project, change).recipe.rules == (other,)
     assert apply_change(apply_change(project, change), change.inverse) == project

@@ -11,10 +11,10 @@ from duet import Duet
 from session_desk import Desk
 
 import scoresep
+from scoresep.edits import project as edits
 from scoresep.errors import InputError, UsageError
 from scoresep.model.project import apply_change
 from scoresep.model.timemap import SyncPoint
-from scoresep.session import edits
 
 
 def test_a_project_is_saved_under_its_ending_and_opened_again(duet: Duet, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from session_desk import Desk, settle
 from small_scores import even_alignment, scale_score
 
+from scoresep.edits import project as edits
+from scoresep.edits import segments as segment_edits
 from scoresep.errors import UsageError
-from scoresep.model.activity_edits import edge_near, note_edge_near
 from scoresep.model.audio import Recording
 from scoresep.model.project import Change, Project, ScoreFile, apply_change
 from scoresep.model.segments import Activity
-from scoresep.session import edits, segment_edits
+from scoresep.model.time_warping import find_edge, find_note_edge
 
 RATE = 1000
 FRAMES = 40_000
@@ -103,9 +104,9 @@ def test_split_and_merged_is_as_before(frame: int) -> None:
 def test_what_cannot_be_split_or_merged_is_said() -> None:
     with pytest.raises(UsageError, match="split"):
         segment_edits.split(made(), 0, 11_000)
-    with pytest.raises(UsageError, match="second stretch"):
+    with pytest.raises(UsageError, match="second activity"):
         segment_edits.merge(made(), 0, 30_000)
-    with pytest.raises(UsageError, match="no such stretch"):
+    with pytest.raises(UsageError, match="no such activity"):
         segment_edits.move_edge(made(), 0, 7, True, 100)
 
 
@@ -123,17 +124,40 @@ def test_what_was_made_by_hand_survives_a_new_alignment() -> None:
 def test_edges_and_notes_are_found_near_a_place() -> None:
     project = made()
     assert project.activities is not None and project.unfolded is not None and project.alignment is not None
-    assert edge_near(project.activities[0], 12_030.0, 50) == (1, True)
-    assert edge_near(project.activities[0], 19_960.0, 50) == (1, False)
-    assert edge_near(project.activities[0], 15_000.0, 50) is None
+    assert find_edge(project.activities[0], 12_030.0, 50) == (1, True)
+    assert find_edge(project.activities[0], 19_960.0, 50) == (1, False)
+    assert find_edge(project.activities[0], 15_000.0, 50) is None
     notes, times = project.unfolded.notes, project.alignment.note_times
-    assert note_edge_near(notes, times, 0, 5_040, 50) == 5000 and note_edge_near(notes, times, 0, 5_400, 50) is None
+    assert find_note_edge(notes, times, 0, 5_040, 50) == 5000 and find_note_edge(notes, times, 0, 5_400, 50) is None
 
 
 def test_a_part_that_comes_back_while_it_is_segmented_sounds_afterwards(desk: Desk) -> None:
     session = desk.aligned()
     session.apply(edits.set_part(session.project, 1, "Leave part out", is_absent=True))
-    session.start_segmentation()
+    session.alignment.start_segmentation()
     session.apply(edits.set_part(session.project, 1, "Take part in", is_absent=False))
     settle(session)
     assert session.project.activities is not None and len(session.project.activities[1].start_frame)
+
+
+def test_sets_without_a_score_are_one_edit_and_a_score_takes_their_place(desk: Desk) -> None:
+    session = desk.session(aligns_on_open=False)
+    session.inputs.open_recording(desk.duet.audio)
+    settle(session)
+    before = session.project
+    session.alignment.start_segmentation_without_score(2)
+    settle(session)
+    found = session.project
+    assert found.activities is not None
+    assert [part.name for part in found.parts] == ["A", "B"][: len(found.activities)]
+    session.undo()
+    assert session.project == before
+    session.redo()
+    session.inputs.open_score(desk.duet.score)
+    settle(session)
+    assert session.project.activities is None
+    assert [part.name for part in session.project.parts] == ["Flute", "Cello"]
+    with pytest.raises(UsageError):
+        session.alignment.start_segmentation_without_score(2)
+    session.undo()
+    assert session.project == found

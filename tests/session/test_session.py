@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +14,13 @@ import soundfile
 from duet import BEAT_S, LEAD_S, RATE
 from session_desk import Desk, settle, texts, until
 
+from scoresep.edits import project as edits
 from scoresep.errors import InputError
-from scoresep.files.audio_files import open_recording
-from scoresep.files.cache import cache_folder
+from scoresep.files.audio.recordings import open_recording
+from scoresep.files.storage.cache import cache_folder
 from scoresep.model.project import ChannelStrip, Project
 from scoresep.model.timemap import SyncPoint
-from scoresep.progress import Progress
-from scoresep.session import edits, pipeline
+from scoresep.session import pipeline
 from scoresep.session.session import Changed
 
 # ------------------------------------------------------------------------------------------------------- opening
@@ -30,19 +28,19 @@ from scoresep.session.session import Changed
 
 def test_a_recording_alone_is_shown_and_waits(desk: Desk) -> None:
     session = desk.session()
-    session.open_recording(desk.duet.audio)
-    until(session, lambda: session.pyramid is not None)
+    session.inputs.open_recording(desk.duet.audio)
+    until(session, lambda: session.recording.pyramid is not None)
     settle(session)
-    assert session.source is not None and session.project.recording is not None
-    assert session.project.score is None and session.messages == () and session.undo_text == ""
+    assert session.recording.source is not None and session.project.recording is not None
+    assert session.project.score is None and session.messages.shown == () and session.undo_text == ""
     assert "Align" not in desk.runner.titles
     with pytest.raises(InputError, match="Open a score first"):
-        session.start_alignment()
+        session.alignment.start()
 
 
 def test_a_score_alone_is_shown_and_waits(desk: Desk) -> None:
     session = desk.session()
-    session.open_score(desk.duet.score)
+    session.inputs.open_score(desk.duet.score)
     settle(session)
     assert session.project.unfolded is not None and [p.name for p in session.project.parts] == ["Flute", "Cello"]
     assert session.project.alignment is None and session.undo_text == "" and "Align" not in desk.runner.titles
@@ -52,11 +50,11 @@ def test_a_score_alone_is_shown_and_waits(desk: Desk) -> None:
 def test_both_in_either_order_are_aligned_by_themselves_once(desk: Desk, recording_first: bool) -> None:
     session = desk.session()
     if recording_first:
-        session.open_recording(desk.duet.audio)
-        session.open_score(desk.duet.score)
+        session.inputs.open_recording(desk.duet.audio)
+        session.inputs.open_score(desk.duet.score)
     else:
-        session.open_score(desk.duet.score)
-        session.open_recording(desk.duet.audio)
+        session.inputs.open_score(desk.duet.score)
+        session.inputs.open_recording(desk.duet.audio)
     until(session, lambda: session.project.alignment is not None)
     settle(session)
     assert desk.runner.titles.count("Align") == 1 and session.project.pending_alignment is None
@@ -70,8 +68,8 @@ def test_both_in_either_order_are_aligned_by_themselves_once(desk: Desk, recordi
 
 def test_nothing_is_aligned_by_itself_where_a_person_does_not_want_it(desk: Desk) -> None:
     session = desk.session(aligns_on_open=False)
-    session.open_recording(desk.duet.audio)
-    session.open_score(desk.duet.score)
+    session.inputs.open_recording(desk.duet.audio)
+    session.inputs.open_score(desk.duet.score)
     settle(session)
     assert session.project.score is not None and session.project.recording is not None
     assert "Align" not in desk.runner.titles
@@ -79,10 +77,10 @@ def test_nothing_is_aligned_by_itself_where_a_person_does_not_want_it(desk: Desk
 
 def test_what_a_person_could_take_back_is_still_there_after_the_other_file_is_opened(desk: Desk) -> None:
     session = desk.session(aligns_on_open=False)
-    session.open_score(desk.duet.score)
+    session.inputs.open_score(desk.duet.score)
     settle(session)
     session.apply(edits.set_part(session.project, 0, "Rename part", name="Traverso"))
-    session.open_recording(desk.duet.audio)
+    session.inputs.open_recording(desk.duet.audio)
     settle(session)
     assert session.undo_text == "Rename part"
     session.undo()
@@ -93,26 +91,26 @@ def test_errors_go_when_the_next_try_goes_well(desk: Desk) -> None:
     session = desk.session(aligns_on_open=False)
     empty = desk.folder / "empty.wav"
     empty.touch()
-    session.open_recording(empty)
+    session.inputs.open_recording(empty)
     settle(session)
     assert len(texts(session, "error")) == 1 and "empty (0 bytes)" in texts(session)[0]
-    session.open_recording(desk.folder / "nothing.wav")
+    session.inputs.open_recording(desk.folder / "nothing.wav")
     settle(session)
     assert len(texts(session, "error")) == 1 and "not there" in texts(session)[0], "one sentence for one matter"
-    session.open_recording(desk.duet.audio)
+    session.inputs.open_recording(desk.duet.audio)
     settle(session)
-    assert session.messages == () and session.project.recording is not None
+    assert session.messages.shown == () and session.project.recording is not None
 
 
 def test_a_bad_file_leaves_the_good_one_and_what_is_said_of_it(desk: Desk) -> None:
     session = desk.session(aligns_on_open=False)
     cut_off = desk.folder / "cut.wav"
     cut_off.write_bytes(desk.duet.audio.read_bytes()[:-100_000])
-    session.open_recording(cut_off)
+    session.inputs.open_recording(cut_off)
     settle(session)
     warnings = texts(session, "warning")
     assert len(warnings) == 1 and "cut off" in warnings[0]
-    session.open_recording(desk.folder / "nothing.wav")
+    session.inputs.open_recording(desk.folder / "nothing.wav")
     settle(session)
     assert texts(session, "warning") == warnings and len(texts(session, "error")) == 1
     assert session.project.recording is not None and session.project.recording.path == str(cut_off)
@@ -120,7 +118,7 @@ def test_a_bad_file_leaves_the_good_one_and_what_is_said_of_it(desk: Desk) -> No
 
 def test_refusals_of_what_was_just_tried_go_with_the_next_edit(desk: Desk) -> None:
     session = desk.session(aligns_on_open=False)
-    session.open_score(desk.duet.score)
+    session.inputs.open_score(desk.duet.score)
     settle(session)
     session.say("error", "That cannot be done.")
     session.say("error", "Nor can this.")
@@ -139,52 +137,49 @@ def test_badly_formed_repeats_are_said(desk: Desk) -> None:
     end = text.index("</measure>", last_bar)
     odd.write_text(text[:end] + sign + text[end:], encoding="utf-8")
     session = desk.session(aligns_on_open=False)
-    session.open_score(odd)
+    session.inputs.open_score(odd)
     settle(session)
-    assert any("dal segno at bar 4 is not followed" in t for t in texts(session, "warning")), session.messages
-    session.open_score(desk.duet.score)
+    assert any("dal segno at bar 4 is not followed" in t for t in texts(session, "warning")), session.messages.shown
+    session.inputs.open_score(desk.duet.score)
     settle(session)
-    assert session.messages == ()
+    assert session.messages.shown == ()
 
 
-def test_a_recording_whose_decoded_form_was_cleaned_away_is_decoded_in_the_background(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_recording_whose_decoded_form_was_cleaned_away_is_decoded_in_the_background(desk: Desk) -> None:
     packed = desk.folder / "duet.ogg"
     samples, _ = soundfile.read(desk.duet.audio)
     soundfile.write(packed, samples, RATE)
     session = desk.session(aligns_on_open=False)
-    session.open_recording(packed)
+    session.inputs.open_recording(packed)
     settle(session)
-    session.save(desk.folder / "piece")
+    session.storage.save(desk.folder / "piece")
     for decoded in (cache_folder() / "audio").iterdir():
         decoded.unlink()
     os.utime(packed, (1, 1))  # so that it must be looked through
     before = session.project
-    session.new_project()
-    for module in ("session", "state"):
-        monkeypatch.setattr(f"scoresep.session.{module}.at_once", lambda: Progress(is_cancelled=lambda: True))
-    session.open_project(desk.folder / "piece.scoresep")
-    assert session.job("project") is not None and session.project == Project()
+    session.storage.begin()
+    session.storage.open(desk.folder / "piece.scoresep")
+    assert session.jobs.get("project") is not None and session.project == Project()
     until(session, lambda: session.project == before)
-    assert session.source is None and session.missing_recording is None and session.job("source") is not None
+    assert (
+        session.recording.source is None
+        and session.recording.missing is None
+        and session.jobs.get("source") is not None
+    )
     settle(session)
-    assert session.source is not None and session.source.read(0, 100).shape == (2, 100)
-    assert session.pyramid is not None and session.messages == ()
+    assert session.recording.source is not None and session.recording.source.read(0, 100).shape == (2, 100)
+    assert session.recording.pyramid is not None and session.messages.shown == ()
 
 
-def test_a_project_that_opens_late_does_not_replace_what_was_done_meanwhile(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_project_that_opens_late_does_not_replace_what_was_done_meanwhile(desk: Desk) -> None:
     recording = desk.folder / "copy.wav"
     recording.write_bytes(desk.duet.audio.read_bytes())
     session = desk.session(aligns_on_open=False)
-    session.open_recording(recording)
+    session.inputs.open_recording(recording)
     settle(session)
-    session.save(desk.folder / "piece")
+    session.storage.save(desk.folder / "piece")
     os.utime(recording, (1, 1))
-    monkeypatch.setattr("scoresep.session.session.at_once", lambda: Progress(is_cancelled=lambda: True))
-    session.open_project(desk.folder / "piece.scoresep")
+    session.storage.open(desk.folder / "piece.scoresep")
     session.set_mixer(replace(session.project.mixer, master_gain_db=-3.0))
     settle(session)
     assert session.project.mixer.master_gain_db == -3.0 and "went on working" in texts(session)[0]
@@ -198,11 +193,11 @@ def test_a_later_alignment_waits_and_is_accepted_rejected_undone_and_redone(desk
     first = session.project.alignment
     session.apply(edits.place_bar(session.project, SyncPoint(1, 1, 1.0, round((LEAD_S + 4.2 * BEAT_S) * RATE))))
     placed = session.project
-    session.start_alignment()
+    session.alignment.start()
     settle(session)
     waiting = session.project
     assert waiting.alignment == placed.alignment and waiting.pending_alignment is not None
-    session.accept_alignment()
+    session.alignment.accept()
     accepted = session.project
     assert accepted.alignment == waiting.pending_alignment and accepted.pending_alignment is None
     assert accepted.activities == pipeline.segment(accepted).activities
@@ -220,11 +215,11 @@ def test_a_later_alignment_waits_and_is_accepted_rejected_undone_and_redone(desk
 
 def test_an_alignment_of_an_outdated_state_is_dropped_and_made_anew(desk: Desk) -> None:
     session = desk.aligned()
-    session.start_alignment()
-    outdated = session.job("alignment")
+    session.alignment.start()
+    outdated = session.jobs.get("alignment")
     frame = round((LEAD_S + 8.3 * BEAT_S) * RATE)
     session.apply(edits.place_bar(session.project, SyncPoint(2, 1, 1.0, frame)))
-    renewed = session.job("alignment")
+    renewed = session.jobs.get("alignment")
     assert outdated is not None and outdated.is_over and renewed is not None and renewed is not outdated
     settle(session)
     pending = session.project.pending_alignment
@@ -236,9 +231,9 @@ def test_an_alignment_that_nobody_waits_for_any_more_is_dropped(desk: Desk) -> N
     aligned = session.project
     session.apply(edits.place_bar(session.project, SyncPoint(1, 1, 1.0, round((LEAD_S + 4.2 * BEAT_S) * RATE))))
     session.apply(replace_path(session.project))
-    session.start_alignment()
+    session.alignment.start()
     session.undo()  # back to the path that is aligned
-    assert session.job("alignment") is None
+    assert session.jobs.get("alignment") is None
     session.undo()
     settle(session)
     assert session.project == aligned
@@ -254,9 +249,9 @@ def replace_path(project: Project) -> edits.Change:
 
 def test_parts_that_become_absent_while_it_is_aligned_are_silent_afterwards(desk: Desk) -> None:
     session = desk.session()
-    session.open_recording(desk.duet.audio)
-    session.open_score(desk.duet.score)
-    until(session, lambda: session.job("alignment") is not None)
+    session.inputs.open_recording(desk.duet.audio)
+    session.inputs.open_score(desk.duet.score)
+    until(session, lambda: session.jobs.get("alignment") is not None)
     session.apply(edits.set_part(session.project, 1, "Leave part out", is_absent=True))
     settle(session)
     assert session.project.activities is not None and len(session.project.activities[1].start_frame) == 0
@@ -267,7 +262,7 @@ def test_who_plays_when_is_found_again_in_the_background(desk: Desk) -> None:
     session = desk.aligned()
     found = session.project.activities
     session.apply(edits.change_to(session.project, "Clear", activities=None))
-    session.start_segmentation()
+    session.alignment.start_segmentation()
     settle(session)
     assert session.project.activities == found and session.undo_text == "Segment"
 
@@ -275,14 +270,14 @@ def test_who_plays_when_is_found_again_in_the_background(desk: Desk) -> None:
 def test_a_cancelled_alignment_leaves_all_as_it_was_and_the_next_goes_well(desk: Desk) -> None:
     session = desk.aligned()
     before = session.project
-    session.start_alignment()
-    job = session.job("alignment")
+    session.alignment.start()
+    job = session.jobs.get("alignment")
     assert job is not None
     until(session, lambda: job.progress.fraction > 0)
-    session.cancel(job)
+    session.jobs.cancel(job)
     settle(session)
-    assert session.project is before and session.messages == ()
-    session.start_alignment()
+    assert session.project is before and session.messages.shown == ()
+    session.alignment.start()
     settle(session)
     assert session.project.pending_alignment is not None
 
@@ -299,7 +294,7 @@ def test_a_corrected_score_keeps_points_by_hand_and_settings_of_parts_and_can_be
     corrected = desk.folder / "corrected.musicxml"
     text = desk.duet.score.read_text(encoding="utf-8")
     corrected.write_text(text.replace("<octave>3</octave>", "<octave>2</octave>", 1), encoding="utf-8")
-    session.open_score(corrected)
+    session.inputs.open_score(corrected)
     until(session, lambda: session.project.score != before.score and session.project.alignment is not None)
     project = session.project
     assert project.parts[1].color == "#123456" and project.parts[1].name == "Basso"
@@ -313,8 +308,8 @@ def test_a_corrected_score_keeps_points_by_hand_and_settings_of_parts_and_can_be
 def test_opening_the_same_score_again_does_not_align_again(desk: Desk) -> None:
     session = desk.aligned()
     before = session.project
-    session.open_score(desk.duet.score)
-    session.open_recording(desk.duet.audio)
+    session.inputs.open_score(desk.duet.score)
+    session.inputs.open_recording(desk.duet.audio)
     settle(session)
     assert session.project == before and desk.runner.titles.count("Align") == 1
 
@@ -324,14 +319,14 @@ def test_another_recording_takes_the_place_and_is_aligned(desk: Desk) -> None:
     samples, _ = soundfile.read(desk.duet.audio)
     other = desk.folder / "other.wav"
     soundfile.write(other, np.concatenate([np.zeros((RATE, 2)), samples]), RATE)
-    session.open_recording(other)
+    session.inputs.open_recording(other)
     settle(session)
     alignment = session.project.alignment
     assert alignment is not None and alignment.note_times.onset_frame[0] / RATE == pytest.approx(1 + LEAD_S, abs=0.05)
-    assert session.source is not None and session.source.frames == len(samples) + RATE
+    assert session.recording.source is not None and session.recording.source.frames == len(samples) + RATE
     session.undo()
     session.undo()
-    assert session.source is not None and session.source.frames == len(samples)
+    assert session.recording.source is not None and session.recording.source.frames == len(samples)
 
 
 # ------------------------------------------------------------------------------------------- the mixer and others
@@ -339,13 +334,13 @@ def test_another_recording_takes_the_place_and_is_aligned(desk: Desk) -> None:
 
 def test_mixer_moves_are_told_and_saved_but_cannot_be_undone(desk: Desk) -> None:
     session = desk.aligned()
-    session.save(desk.folder / "piece")
+    session.storage.save(desk.folder / "piece")
     heard: list[Changed] = []
     session.subscribe(heard.append)
     strips = (ChannelStrip(gain_db=-6.0), ChannelStrip(is_muted=True))
     session.set_mixer(replace(session.project.mixer, strips=strips), by=desk)
     assert [c.what for c in heard] == [{"mixer", "file"}] and heard[0].by is desk
-    assert session.is_modified and session.undo_text == "Align"
+    assert session.storage.is_modified and session.undo_text == "Align"
     session.undo()
     assert session.project.mixer.strips == strips
 
@@ -362,43 +357,29 @@ def test_listeners_hear_of_a_change_until_they_leave(desk: Desk) -> None:
 
 def test_the_score_is_not_unfolded_again_at_every_move_in_the_mixer(desk: Desk) -> None:
     session = desk.session(aligns_on_open=False)
-    session.open_score(desk.duet.score)
+    session.inputs.open_score(desk.duet.score)
     settle(session)
     unfolded = session.project.unfolded
     session.set_mixer(replace(session.project.mixer, master_gain_db=-3.0))
     assert session.project.unfolded is unfolded
 
 
-def test_polling_costs_next_to_nothing(desk: Desk) -> None:
+def test_polling_where_nothing_is_under_way_tells_and_writes_nothing(desk: Desk) -> None:
     session = desk.session()
-    desk.runner.warm_up()
-    until(session, lambda: not session.runner.jobs)
-    took_s = []
+    told: list[Changed] = []
+    session.subscribe(told.append)
     for _ in range(200):
-        start_s = time.perf_counter()
         session.poll()
-        took_s.append(time.perf_counter() - start_s)
-    assert float(np.median(took_s)) < 1e-3
+    assert told == [] and not (desk.folder / "state").exists()
 
 
 HEAVY = ("torch", "music21", "PySide6", "scipy", "av", "librosa", "sounddevice", "numba")
-IMPORT = f"""
-import json, sys, time
-start_s = time.process_time()
-import scoresep.session.session
-elapsed_s = time.process_time() - start_s
-print(json.dumps([elapsed_s, [m for m in {HEAVY} if m in sys.modules]]))
-"""
+IMPORT = f"import scoresep.session.session, sys; print([m for m in {HEAVY} if m in sys.modules])"
 
 
-def test_the_session_is_imported_quickly_and_without_anything_heavy() -> None:
-    elapsed_s = []
-    for _ in range(3):
-        answer = subprocess.run([sys.executable, "-c", IMPORT], check=True, capture_output=True, text=True)
-        took_s, heavy = json.loads(answer.stdout)
-        assert heavy == []
-        elapsed_s.append(took_s)
-    assert min(elapsed_s) < 0.5
+def test_the_session_is_imported_without_anything_heavy() -> None:
+    answer = subprocess.run([sys.executable, "-c", IMPORT], check=True, capture_output=True, text=True)
+    assert answer.stdout.strip() == "[]"
 
 
 PLAIN_SCRIPT = """
@@ -421,11 +402,11 @@ import time
 from scoresep.session.session import Session
 from scoresep.session.settings import Settings
 session = Session(Settings())
-session.open_recording({audio!r})
-while session.jobs:
+session.inputs.open_recording({audio!r})
+while session.jobs.all:
     session.poll()
     time.sleep(0.01)
-print(*(m.text for m in session.messages), sep="\\n")
+print(*(m.text for m in session.messages.shown), sep="\\n")
 session.close()
 """
 
@@ -439,6 +420,6 @@ def test_a_session_in_a_script_without_a_guard_says_that_work_cannot_start_and_e
 
 def test_recordings_of_a_session_are_those_of_the_files_layer(desk: Desk) -> None:
     session = desk.session()
-    session.open_recording(desk.duet.audio)
+    session.inputs.open_recording(desk.duet.audio)
     settle(session)
     assert session.project.recording == open_recording(desk.duet.audio)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from session_desk import Desk, settle
 
+from scoresep.edits import project as edits
 from scoresep.errors import AudioFileError, Cancelled
-from scoresep.files.stem_files import StemFolderWriter
+from scoresep.files.audio.stems import StemFolderWriter
 from scoresep.model.project import Project
 from scoresep.model.spectrogram import midi_to_bin
 from scoresep.progress import Progress
-from scoresep.session import edits, spectrograms
+from scoresep.session import spectrograms
 from scoresep.session.jobs import JobRunner, Worker
 from scoresep.session.session import Session
 from scoresep.session.spectrograms import SoundToShow, build_spectrograms, recording_to_show, stem_to_show
@@ -23,8 +24,8 @@ from scoresep.session.spectrograms import SoundToShow, build_spectrograms, recor
 def session(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Session:
     monkeypatch.setenv("SCORESEP_CACHE_DIR", str(tmp_path / "cache"))
     session = desk.session(aligns_on_open=False)
-    session.open_recording(desk.duet.audio)
-    session.open_score(desk.duet.score)
+    session.inputs.open_recording(desk.duet.audio)
+    session.inputs.open_score(desk.duet.score)
     settle(session)
     return session
 
@@ -63,11 +64,11 @@ def test_what_was_computed_before_an_end_is_kept(session: Session) -> None:
         build_spectrograms((sound,), cancelling_after(2))
     partly = spectrograms.load(sound)
     assert partly is not None and 0 < partly.ready_slabs < partly.shape.slabs
-    before = partly.table.copy()
+    before = np.array(partly.table)
     build_spectrograms((sound,), Progress())
     assert partly.is_complete, "it grows under who looks at it"
     part = partly.shape.part(before, 0, 2)
-    assert np.array_equal(part[:768], partly.shape.part(partly.table, 0, 2)[:768])
+    assert np.array_equal(part[:768], partly.shape.part(np.asarray(partly.table), 0, 2)[:768])
 
 
 def test_the_stretch_that_is_wanted_is_computed_first(session: Session) -> None:
@@ -78,7 +79,7 @@ def test_the_stretch_that_is_wanted_is_computed_first(session: Session) -> None:
     with pytest.raises(Cancelled):
         build_spectrograms((sound,), cancelling_after(2))
     found = spectrograms.load(sound)
-    assert found is not None and found.shape.slabs > 2 and found.ready[-1]
+    assert found is not None and found.shape.slabs > 2 and np.asarray(found.ready)[-1]
 
 
 def test_stems_have_their_own_and_a_missing_one_says_so(session: Session, tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_stems_have_their_own_and_a_missing_one_says_so(session: Session, tmp_pa
     assert first is not None and second is not None
     build_spectrograms((first, second), Progress())
     loud, silent = spectrograms.load(first), spectrograms.load(second)
-    assert loud is not None and silent is not None and not silent.table.any()
+    assert loud is not None and silent is not None and not np.asarray(silent.table).any()
     columns = loud.levels(100, float(loud.shape.column_frames), 50)
     assert set(np.argmax(columns, axis=0).tolist()) == {int(midi_to_bin(69))}
     Path(first.stem_path).unlink()

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from scoresep.files.audio_files import open_recording
-from scoresep.files.stem_files import StemFolderWriter
+from scoresep.files.audio.recordings import open_recording
+from scoresep.files.audio.stems import StemFolderWriter
 from scoresep.model.project import StemSet
 from scoresep.progress import Progress
+from scoresep.session.spectrograms import stem_peak_key
 from scoresep.session.stem_folders import copy_stems
-from scoresep.session.stem_peaks import stem_peak_key
 
 RATE = 8000
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from time import perf_counter
 
 import numpy as np
 import pytest
 from duet import BEAT_S, LEAD_S, RATE, make_duet
 from small_scores import even_alignment
 
+from scoresep.edits import project as edits
 from scoresep.errors import UsageError
-from scoresep.model.bending import Reach
 from scoresep.model.project import Project, apply_change
+from scoresep.model.time_warping import WarpExtent
 from scoresep.model.timemap import SyncPoint
 from scoresep.progress import Progress
-from scoresep.session import edits, pipeline, stretch
+from scoresep.session import alignment as stretch
+from scoresep.session import pipeline
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +33,14 @@ def spoilt(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert project.unfolded is not None
     alignment = even_alignment(project.unfolded, round(BEAT_S * RATE), round(LEAD_S * RATE))
     project = apply_change(
-        project, edits.set_alignment(project, alignment, edits.derived_activities(project, alignment))
+        project, edits.set_alignment(project, alignment, edits.derive_activities(project, alignment))
     )
     for bar in (1, 3):
         frame = round((LEAD_S + 4 * bar * BEAT_S) * RATE)
-        project = apply_change(project, edits.place_bar(project, SyncPoint(bar, 1, 1.0, frame), Reach.NEAR))
+        project = apply_change(project, edits.place_bar(project, SyncPoint(bar, 1, 1.0, frame), WarpExtent.NEAR))
     wrong = apply_change(
-        project, edits.place_bar(project, SyncPoint(2, 1, 1.0, round((LEAD_S + 8 * BEAT_S + 0.2) * RATE)), Reach.NEAR)
+        project,
+        edits.place_bar(project, SyncPoint(2, 1, 1.0, round((LEAD_S + 8 * BEAT_S + 0.2) * RATE)), WarpExtent.NEAR),
     )
     assert wrong.alignment is not None and project.alignment is not None
     time_map = wrong.alignment.time_map
@@ -52,10 +54,7 @@ def test_a_stretch_between_two_points_by_hand(spoilt: Project) -> None:
     start, end = stretch.between_points(spoilt, round((LEAD_S + 7 * BEAT_S) * RATE))
     assert (start, end) == (spoilt.hand_points[0].frame, spoilt.hand_points[1].frame)
     request = stretch.stretch_request(spoilt, start, end)
-    stretch.align_stretch(request, Progress())  # what is loaded once is loaded now
-    began = perf_counter()
     after = stretch.align_stretch(request, Progress())
-    assert perf_counter() - began < 5.0, "well under a second on a free machine"
     quarter = unfolded.notes.onset_quarter
     inside = (quarter > 4) & (quarter < 12)
     truth = LEAD_S + quarter * BEAT_S

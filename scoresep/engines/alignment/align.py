@@ -6,29 +6,41 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from scoresep.engines.alignment.belonging import belonging
-from scoresep.engines.alignment.coarse_grid import Search
-from scoresep.engines.alignment.coarse_path import Key, find_coarse_path, find_key
-from scoresep.engines.alignment.confidence import NoteEvidence, note_confidence, unsteadiness
-from scoresep.engines.alignment.departures import Beside, departures
-from scoresep.engines.alignment.last_sound import last_sound_end_s
-from scoresep.engines.alignment.note_patches import HeardLevels, heard_levels
-from scoresep.engines.alignment.note_times import NoteGuess, offsets_s
+from scoresep.engines.alignment.coarse_alignment import Key, find_coarse_path, find_key
+from scoresep.engines.alignment.coarse_grid import Search, audio_vectors
+from scoresep.engines.alignment.confidence import NoteEvidence, absent_notes, note_confidence, unsteadiness
+from scoresep.engines.alignment.deviations import Deviation, find_deviations
+from scoresep.engines.alignment.note_times import NoteGuess, last_sound_end_s, offsets_s
+from scoresep.engines.alignment.onset_detection import OnsetSpectrogram, onset_spectrogram
 from scoresep.engines.alignment.options import AlignmentOptions
-from scoresep.engines.alignment.played_events import Played, Task, find_played
-from scoresep.engines.alignment.played_map import RunFrames, note_ends_s, played_time_map, run_frames
-from scoresep.engines.alignment.presence import absent_notes
+from scoresep.engines.alignment.performed_sections import (
+    PerformedSections,
+    RunFrames,
+    SectionProblem,
+    find_performed_sections,
+    note_ends_s,
+    played_time_map,
+    run_frames,
+)
 from scoresep.engines.alignment.score_events import ScoreEvents, score_events
-from scoresep.engines.alignment.similarity import heard_vectors
 from scoresep.engines.alignment.structure import CLEARLY_S, find_choices, has_choices, within_score
-from scoresep.engines.features import ONSET_SCALE, TONAL_SCALE, estimate_tuning_cents, pitch_spectra, reference_power
+from scoresep.engines.features import (
+    ONSET_SCALE,
+    TONAL_SCALE,
+    compressed,
+    estimate_tuning_cents,
+    one_blas_thread,
+    pitch_spectra,
+    reference_power,
+)
 from scoresep.errors import AlignmentError
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import SampleSource
-from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
 from scoresep.model.path import PathChoices, performance_path, unfold
-from scoresep.model.score import UnfoldedScore
+from scoresep.model.quality import DOUBTFUL_CONFIDENCE
+from scoresep.model.score import PathNotes, UnfoldedScore
 from scoresep.model.timebase import SAME_QUARTER, frame_to_second, second_to_frame, seconds_to_frames
 from scoresep.progress import Progress
 
@@ -36,19 +48,19 @@ MISMATCH = "The score hardly fits the recording; check that they belong together
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class AudioFeatures:
     """What the aligner keeps of a recording.
 
     Attributes
     ----------
     tonal : ndarray [shape=(frames, bins + 1)], float32
         Unit vectors on `TONAL_SCALE`.
-    levels : HeardLevels
+    levels : OnsetSpectrogram
     duration_s : float
     """
 
     tonal: NDArray[np.float32]
-    levels: HeardLevels
+    levels: OnsetSpectrogram
     duration_s: float
 
 
@@ -105,6 +117,7 @@ def align_as_played(
     return _aligned(source, unfolded, given, options, progress)
 
 
+@one_blas_thread
 def _aligned(
     source: SampleSource,
     unfolded: UnfoldedScore,
@@ -116,7 +129,7 @@ def _aligned(
         raise AlignmentError("The score holds no notes that could be aligned; choose another score.")
     progress.update(0.0, "Listening to the recording")
     tuning_cents = estimate_tuning_cents(source) if options.tuning_cents is None else options.tuning_cents
-    heard = listen(source, tuning_cents, progress.part(0.02, 0.4))
+    heard = extract_features(source, tuning_cents, progress.part(0.02, 0.4))
     progress.update(0.4, "Finding the score in the recording")
     events = score_events(unfolded, options)
     fixed_s = tuple((q, frame_to_second(f, source.sample_rate)) for q, f in options.fixed_points)
@@ -136,13 +149,17 @@ def _aligned(
             if path_so.value > path.value + CLEARLY_S:
                 choices, unfolded, events, path = others, unfolded_so, events_so, path_so
     progress.update(0.6, "Finding every note")
-    task = Task(unfolded, events, key.semitones, fixed_s, heard.duration_s)
-    played = find_played(task, path, heard.tonal, heard.levels, progress.part(0.6, 1.0))
-    sure = belonging(path.fit, key.lead_s / max(path.length_s, 1.0), path.length_s) if options.finds_departures else 1.0
-    alignment, frames = _result(source, task, Found(played, heard.levels, sure, tuning_cents))
+    task = SectionProblem(unfolded, events, key.semitones, fixed_s, heard.duration_s)
+    played = find_performed_sections(task, path, heard.tonal, heard.levels, progress.part(0.6, 1.0))
+    sure = (
+        match_probability(path.fit, key.lead_s / max(path.length_s, 1.0), path.length_s)
+        if options.finds_departures
+        else 1.0
+    )
+    alignment, frames = _result(source, task, AlignmentParts(played, heard.levels, sure, tuning_cents))
     if options.finds_departures and sure >= DOUBTFUL_CONFIDENCE:
-        beside = Beside(heard.tonal[:, -1], source.sample_rate)
-        alignment = replace(alignment, warnings=departures(task, path, played, frames, beside))
+        beside = Deviation(heard.tonal[:, -1], source.sample_rate)
+        alignment = replace(alignment, warnings=find_deviations(task, path, played, frames, beside))
     return choices, alignment
 
 
@@ -154,7 +171,7 @@ def _pace_between(events: ScoreEvents, fixed_s: tuple[tuple[float, float], ...])
     return float(np.clip((nominal_s[1] - nominal_s[0]) / (fixed_s[-1][1] - fixed_s[0][1]), 0.5, 2.0))
 
 
-def listen(source: SampleSource, tuning_cents: float, progress: Progress) -> Heard:
+def extract_features(source: SampleSource, tuning_cents: float, progress: Progress) -> AudioFeatures:
     """Compute what the aligner needs of a recording, block by block.
 
     Raises
@@ -165,29 +182,31 @@ def listen(source: SampleSource, tuning_cents: float, progress: Progress) -> Hea
     tonal, onset = pitch_spectra(source, (TONAL_SCALE, ONSET_SCALE), tuning_cents, progress)
     if reference_power(tonal) <= 1e-14:
         raise AlignmentError("The recording holds no sound that could be aligned; choose another recording.")
-    return Heard(heard_vectors(tonal), heard_levels(onset, tonal), source.frames / source.sample_rate)
+    return AudioFeatures(audio_vectors(tonal), onset_spectrogram(onset, tonal), source.frames / source.sample_rate)
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class AlignmentParts:
     """What was found, before it is put together.
 
     Attributes
     ----------
-    played : Played
-    levels : HeardLevels
-    belonging : float
-        How sure it is that score and recording belong together.
+    played : PerformedSections
+    levels : OnsetSpectrogram
+    match_probability : float
+        That score and recording belong together.
     tuning_cents : float
     """
 
-    played: Played
-    levels: HeardLevels
-    belonging: float
+    played: PerformedSections
+    levels: OnsetSpectrogram
+    match_probability: float
     tuning_cents: float
 
 
-def _result(source: SampleSource, task: Task, found: Found) -> tuple[Alignment, tuple[RunFrames, ...]]:
+def _result(
+    source: SampleSource, task: SectionProblem, found: AlignmentParts
+) -> tuple[Alignment, tuple[RunFrames, ...]]:
     """Put everything together; return also where the runs lie."""
     notes, rate, guess = task.unfolded.notes, source.sample_rate, found.played.guess
     frames = _until_silence(task, found, run_frames(task, found.played, rate), rate)
@@ -207,7 +226,7 @@ def _result(source: SampleSource, task: Task, found: Found) -> tuple[Alignment, 
     is_present = is_inside & (is_fixed | (left_out <= 0.5))
     offset_s = np.minimum(offsets_s(notes, onset_s, note_s, end_s), np.maximum(onset_s, task.duration_s))
     confidence = np.zeros(len(notes))
-    overall = found.belonging
+    overall = found.match_probability
     unsteady = _unsteadiness(task, found.played)[task.events.event_of_note[covered]]
     evidence = NoteEvidence(
         notes.part_index[covered], onset_s[covered], guess.absence[covered], left_out[covered], unsteady
@@ -221,7 +240,9 @@ def _result(source: SampleSource, task: Task, found: Found) -> tuple[Alignment, 
     return Alignment(time_map, note_times, found.tuning_cents, task.semitones, overall, warnings), frames
 
 
-def _until_silence(task: Task, found: Found, runs: tuple[RunFrames, ...], rate: int) -> tuple[RunFrames, ...]:
+def _until_silence(
+    task: SectionProblem, found: AlignmentParts, runs: tuple[RunFrames, ...], rate: int
+) -> tuple[RunFrames, ...]:
     """Let the last chord end where it falls silent, unless a person has said where it ends."""
     last, onset_s = runs[-1], float(found.played.runs[-1].event_s[-1])
     if any(quarter > last.quarter[-1] + SAME_QUARTER for quarter, _ in task.fixed_s):
@@ -233,7 +254,7 @@ def _until_silence(task: Task, found: Found, runs: tuple[RunFrames, ...], rate: 
     return (*runs[:-1], replace(last, end_frame=end_frame))
 
 
-def _unsteadiness(task: Task, played: Played) -> NDArray[np.float64]:
+def _unsteadiness(task: SectionProblem, played: PerformedSections) -> NDArray[np.float64]:
     """Return how far the tempo at every event is from that around it in its run, shape (events,)."""
     unsteady = np.zeros(len(task.events))
     for run in played.runs:
@@ -242,7 +263,7 @@ def _unsteadiness(task: Task, played: Played) -> NDArray[np.float64]:
     return unsteady
 
 
-def _left_out(task: Task, covered: NDArray[np.bool_], guess: NoteGuess) -> NDArray[np.float64]:
+def _left_out(task: SectionProblem, covered: NDArray[np.bool_], guess: NoteGuess) -> NDArray[np.float64]:
     """Return how likely every note was not played, shape (notes,)."""
     notes = task.unfolded.notes
     sought = np.flatnonzero(covered & ~notes.is_grace)
@@ -250,3 +271,99 @@ def _left_out(task: Task, covered: NDArray[np.bool_], guess: NoteGuess) -> NDArr
     event_of_note = task.events.event_of_note[sought]
     left_out[sought] = absent_notes(notes.part_index[sought], event_of_note, guess.absence[sought])
     return left_out
+
+
+HIGHEST_SEMITONES = 6
+# What partials count, by semitones above the pitch: a key an octave or a fifth away must not do as well.
+PARTIAL_WEIGHTS = {0: 1.0, 12: 0.5, 19: 0.3}
+# How much better another key must be, as a share of how much the best one stands out.
+MARGIN = 0.15
+
+
+def sounding_pitch(
+    source: SampleSource, notes: PathNotes, times: NoteTimes, progress: Progress | None = None
+) -> tuple[float, int]:
+    """Find how far a recording lies above A4 = 440 Hz, and in which key it is.
+
+    Parameters
+    ----------
+    source : SampleSource
+    notes : PathNotes
+    times : NoteTimes
+        Row by row as `notes`.
+    progress : Progress, optional
+
+    Returns
+    -------
+    tuning_cents : float
+        From -50 to 50.
+    transposition_semitones : int
+        How far it sounds above the score; 0 where that is in doubt.
+    """
+    tuning_cents = estimate_tuning_cents(source)
+    rows = np.flatnonzero(times.is_present & np.isfinite(notes.pitch_midi) & (times.offset_frame > times.onset_frame))
+    if not len(rows):
+        return tuning_cents, 0
+    (power,) = pitch_spectra(source, (TONAL_SCALE,), tuning_cents, progress)
+    heard = compressed(power, reference_power(power))
+    heard = heard - heard.mean(axis=1, keepdims=True)
+    summed = np.concatenate([np.zeros((1, heard.shape[1])), np.cumsum(heard, axis=0, dtype=np.float64)])
+    per_frame = TONAL_SCALE.frame_rate_hz / source.sample_rate
+    first = np.clip((times.onset_frame[rows] * per_frame).astype(int), 0, len(heard) - 1)
+    last = np.clip((times.offset_frame[rows] * per_frame).astype(int), first + 1, len(heard))
+    mean = (summed[last] - summed[first]) / (last - first)[:, None]
+    pitch = np.rint(notes.pitch_midi[rows]).astype(int) - TONAL_SCALE.lowest_midi
+    weight = np.minimum(times.offset_frame[rows] - times.onset_frame[rows], source.sample_rate).astype(np.float64)
+    shifts = np.arange(-HIGHEST_SEMITONES, HIGHEST_SEMITONES + 1)
+    values = np.zeros(len(shifts))
+    for above, share in PARTIAL_WEIGHTS.items():
+        at = pitch[:, None] + above + shifts
+        inside = (at >= 0) & (at < heard.shape[1])
+        found = np.take_along_axis(mean, np.clip(at, 0, heard.shape[1] - 1), axis=1)
+        values += share * (weight[:, None] * np.where(inside, found, 0.0)).sum(0) / weight.sum()
+    best = int(np.argmax(values))
+    stands_out = values[best] - np.median(values)
+    is_sure = values[best] - values[HIGHEST_SEMITONES] > MARGIN * stands_out
+    return tuning_cents, int(shifts[best]) if is_sure else 0
+
+
+@dataclass(frozen=True)
+class MatchModel:
+    """A logistic regression of whether score and recording belong together.
+
+    Fitted to the first 3, 6, 12, 30 and 60 seconds of recordings beside their own and beside strangers' scores, and to
+    cut and patched ones; `tests/benchmarks/structure.py` measures it.
+
+    Attributes
+    ----------
+    fit_weight, lead_weight, log_length_weight, intercept : float
+    fit_range, length_range_s : tuple of float
+        Beyond these limits more does not tell more.
+    """
+
+    fit_weight: float = 14.0
+    lead_weight: float = 77.0
+    log_length_weight: float = 1.63
+    intercept: float = -11.2
+    fit_range: tuple[float, float] = (-0.1, 0.3)
+    length_range_s: tuple[float, float] = (1.0, 30.0)
+
+
+MATCH = MatchModel()
+
+
+def match_probability(fit: float, lead: float, length_s: float) -> float:
+    """Return how sure it is that score and recording belong together, 0 to 1.
+
+    Parameters
+    ----------
+    fit : float
+        Of the coarse path.
+    lead : float
+        How much better the recording fits in its key than in any other, as a share of a certain match.
+    length_s : float
+        For how long the score is heard.
+    """
+    score = MATCH.fit_weight * np.clip(fit, *MATCH.fit_range) + MATCH.lead_weight * lead
+    score += MATCH.log_length_weight * np.log(np.clip(length_s, *MATCH.length_range_s)) + MATCH.intercept
+    return float(expit(score))

@@ -1,4 +1,4 @@
-"""Recording and score side by side in coarse steps of time: what is heard in each, and what is expected in each."""
+"""How well what is heard fits what should be heard."""
 
 from __future__ import annotations
 
@@ -9,10 +9,56 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from scoresep.engines.alignment.score_events import ScoreEvents, expected_spectra, harmonic_profiles
-from scoresep.engines.alignment.similarity import averaged, expected_vectors
-from scoresep.engines.features import PitchScale
-from scoresep.engines.side_by_side import product
+from scoresep.engines.features import PitchScale, compressed, levels_db, reference_power
 from scoresep.model.score import UnfoldedScore
+
+# Below this level (dB relative to the mean of the louder frames) a frame counts more and more as silence.
+QUIET_DB = -35.0
+SILENT_DB = -50.0
+
+
+def audio_vectors(spectrum: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn power spectra into unit vectors that can be compared with `expected_vectors`.
+
+    Parameters
+    ----------
+    spectrum : ndarray [shape=(frames, bins)], float32
+
+    Returns
+    -------
+    vectors : ndarray [shape=(frames, bins + 1)], float32
+        Compressed power, what is even in it taken off; the last column is silence.
+    """
+    silence = np.clip((QUIET_DB - levels_db(spectrum)) / (QUIET_DB - SILENT_DB), 0.0, 1.0)
+    return _with_silence(_peaky(compressed(spectrum, reference_power(spectrum))), silence)
+
+
+def expected_vectors(power: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn expected power spectra into unit vectors, shape (stretches, bins + 1); rests are silence."""
+    is_rest = power.max(axis=1, initial=0.0) <= 0.02
+    return _with_silence(_peaky(compressed(power, 1.0, 30.0)), is_rest.astype(np.float32))
+
+
+def _peaky(values: NDArray[np.float32], width: int = 9) -> NDArray[np.float32]:
+    """Take off the mean over the neighbouring semitones and what is then below zero: noise goes, tones stay."""
+    sums = np.cumsum(np.pad(values, ((0, 0), (width // 2 + 1, width // 2)), mode="edge"), axis=1, dtype=np.float32)
+    return np.maximum(values - (sums[:, width:] - sums[:, :-width]) / width, 0)
+
+
+def _with_silence(values: NDArray[np.float32], silence: NDArray[np.float32]) -> NDArray[np.float32]:
+    length = np.sqrt((values**2).sum(axis=1, keepdims=True))
+    unit = values / np.maximum(length, 1e-9) * np.sqrt(1 - silence[:, None] ** 2)
+    return np.concatenate([unit, silence[:, None]], axis=1).astype(np.float32)
+
+
+def averaged(vectors: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Average `factor` neighbouring frames to unit vectors, shape (ceil(frames / factor), columns)."""
+    if factor == 1:
+        return vectors
+    padded = np.pad(vectors, ((0, -len(vectors) % factor), (0, 0)), mode="edge")
+    mean = padded.reshape(-1, factor, vectors.shape[1]).mean(axis=1)
+    return np.asarray(mean / np.maximum(np.sqrt((mean**2).sum(axis=1, keepdims=True)), 1e-9), np.float32)
+
 
 # How much better a match must be than the average of all places in the score, to count for and not against a place.
 MARGIN = 0.04
@@ -22,7 +68,9 @@ UNEXPLAINED = 0.03
 SILENCE_WEIGHT = 0.3
 # Stretches that fit no place of the score as well as most of the recording does count against all places: by how much
 # for each share that they fit less than this share of what is usual, looked at over so many seconds.
-STRANGE_BELOW, STRANGE_WEIGHT, STRANGE_OVER_S = 0.8, 0.5, 1.0
+STRANGE_BELOW = 0.8
+STRANGE_WEIGHT = 0.5
+STRANGE_OVER_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +82,7 @@ class Search:
     unfolded : UnfoldedScore
     events : ScoreEvents
     heard : ndarray [shape=(frames, bins + 1)], float32
-        From `heard_vectors`, at the rate of `scale`.
+        From `audio_vectors`, at the rate of `scale`.
     scale : PitchScale
     """
 
@@ -73,7 +121,7 @@ class Grid:
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return how much for or against each cell the frames [start, stop) speak, in seconds of a certain match."""
-        match = product(self.heard[start:stop], self.expected.T)
+        match = self.heard[start:stop] @ self.expected.T
         if self.usual is None:
             usual = match.mean(axis=1, keepdims=True)
         else:
@@ -99,7 +147,7 @@ class Grid:
         best = np.empty(len(self.heard))
         block = max(1, 4_000_000 // len(self.expected))
         for first in range(0, len(self.heard), block):
-            match = product(self.heard[first : first + block], self.expected.T)
+            match = self.heard[first : first + block] @ self.expected.T
             best[first : first + block] = match.max(axis=1) - match.mean(axis=1)
         sounds = 1 - self.heard[:, -1].astype(np.float64) ** 2
         width = STRANGE_OVER_S / self.frame_s

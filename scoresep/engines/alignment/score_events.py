@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.engines.features import PitchScale
-from scoresep.engines.side_by_side import product
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import SAME_QUARTER
 
@@ -128,4 +127,4 @@ def expected_spectra(
     midi = np.clip(np.rint(unfolded.notes.pitch_midi[note]), 0, 127).astype(np.int64)
     pitch_power = np.zeros((len(borders_quarter) - 1, 128), np.float32)
     np.add.at(pitch_power, (stretch, midi), share)
-    return product(pitch_power, profiles.astype(np.float32))
+    return np.asarray(pitch_power @ profiles.astype(np.float32))

@@ -13,11 +13,19 @@ from functools import partial
 
 import numpy as np
 
+from scoresep.engines.alignment.coarse_alignment import CoarsePath, path_value
 from scoresep.engines.alignment.coarse_grid import Search, usual_vector
-from scoresep.engines.alignment.coarse_path import CoarsePath, path_value
 from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.engines.alignment.score_events import score_events
-from scoresep.model.path import PathChoices, performance_path, repeat_sites, unfold
+from scoresep.model.path import (
+    JumpSite,
+    PathChoices,
+    jump_sites,
+    performance_path,
+    repeat_sites,
+    takes_repeats_again,
+    unfold,
+)
 from scoresep.model.repeats import JUMP_MARKS
 from scoresep.model.score import PerformancePath, Score
 
@@ -35,7 +43,7 @@ AROUND_S = 0.5  # before and after every run
 
 def has_choices(score: Score) -> bool:
     """Whether there is more than one way to unfold a score."""
-    return bool(score.own_durations or repeat_sites(score) or _has_jumps(score))
+    return bool(score.own_durations or score.stated_order or repeat_sites(score) or _has_jumps(score))
 
 
 def find_choices(
@@ -64,7 +72,7 @@ def find_choices(
     best = max(_beginnings(score, given), key=comparison.value)
     for _ in range(MOST_ROUNDS):
         before = best
-        for other in _others(score):
+        for other in _others(score, given):
             best = max(best, other(best), key=comparison.value)
         if best == before:
             break
@@ -136,7 +144,8 @@ def _departure_s(choices: PathChoices, given: PathChoices, all_repeats: frozense
     differing = len(choices.skipped_repeats ^ given.skipped_repeats)
     if choices.skipped_repeats >= all_repeats:
         differing = min(differing, MOST_COUNTED)
-    for name in ("repeats_after_jump", "takes_jumps", "keeps_bars_together"):
+    differing += len(choices.skipped_jumps ^ given.skipped_jumps)
+    for name in ("repeats_after_jump", "takes_jumps", "keeps_bars_together", "follows_stated_order"):
         differing += getattr(choices, name) != getattr(given, name)
     return MARGIN_EACH_S * differing + MARGIN_S if differing else 0.0
 
@@ -148,23 +157,42 @@ def _beginnings(score: Score, given: PathChoices) -> Iterator[PathChoices]:
         choices = replace(given, skipped_repeats=skipped)
         yield choices
         if _has_jumps(score):
-            yield replace(choices, takes_jumps=True, repeats_after_jump=not choices.repeats_after_jump)
+            yield _with_other_repeats_after_jump(replace(choices, takes_jumps=True), score, given)
             yield replace(choices, takes_jumps=not choices.takes_jumps)
+    if score.stated_order:
+        yield replace(given, follows_stated_order=not given.follows_stated_order)
 
 
-def _others(score: Score) -> Iterator[Callable[[PathChoices], PathChoices]]:
+def _others(score: Score, given: PathChoices) -> Iterator[Callable[[PathChoices], PathChoices]]:
     """Yield every way of changing one choice."""
     for site in repeat_sites(score):
         yield partial(_with_other_repeat, closing_measure=site.closing_measure)
     if _has_jumps(score):
-        yield lambda c: replace(c, repeats_after_jump=not c.repeats_after_jump)
+        yield lambda c: _with_other_repeats_after_jump(c, score, given)
         yield lambda c: replace(c, takes_jumps=not c.takes_jumps)
+        jumps = [site for site in jump_sites(score) if site.is_jump]
+        if len(jumps) > 1:
+            for jump in jumps:
+                yield partial(_with_other_jump, jump=jump)
+    if score.stated_order:
+        yield lambda c: replace(c, follows_stated_order=not c.follows_stated_order)
     if score.own_durations:
         yield lambda c: replace(c, keeps_bars_together=not c.keeps_bars_together)
 
 
 def _with_other_repeat(choices: PathChoices, closing_measure: int) -> PathChoices:
     return replace(choices, skipped_repeats=choices.skipped_repeats ^ {closing_measure})
+
+
+def _with_other_repeats_after_jump(choices: PathChoices, score: Score, given: PathChoices) -> PathChoices:
+    """Take repeats again after a jump, or not; what was given comes back as it was."""
+    if choices.repeats_after_jump != given.repeats_after_jump:
+        return replace(choices, repeats_after_jump=given.repeats_after_jump)
+    return replace(choices, repeats_after_jump=not takes_repeats_again(score, given))
+
+
+def _with_other_jump(choices: PathChoices, jump: JumpSite) -> PathChoices:
+    return replace(choices, skipped_jumps=choices.skipped_jumps ^ {(jump.measure_index, jump.mark)})
 
 
 def _has_jumps(score: Score) -> bool:

@@ -53,7 +53,7 @@ class Tone:
 
     def window_frames(self) -> int:
         """Return the length of the window through which the tone was heard."""
-        seconds = [length for from_midi, length in EVIDENCE_SCALE.windows if from_midi <= self.pitch_midi][-1]
+        seconds = [n / hz for from_midi, hz, n in EVIDENCE_SCALE.windows if from_midi <= self.pitch_midi][-1]
         return max(round(seconds * RATE_HZ), 1)
 
 

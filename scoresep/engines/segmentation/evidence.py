@@ -20,7 +20,7 @@ from scoresep.engines.segmentation.tone_models import (
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 
-EVIDENCE_SCALE = PitchScale(50.0, windows=((0, 0.186), (60, 0.093), (80, 0.046)))
+EVIDENCE_SCALE = PitchScale(50)
 LEARNING_ROUNDS = 3
 FIRST_FIT, NEXT_FIT = 15, 8
 LOWEST_DB = -40.0
@@ -51,18 +51,18 @@ class Evidence:
     """
 
     level_db: NDArray[np.float32]
-    need: NDArray[np.float32]
+    likelihood_gain: NDArray[np.float32]
     distinctness: NDArray[np.float32]
     is_expected: NDArray[np.bool_]
 
 
-class Listener:
+class PartEvidence:
     """Hears how much of every part is in a recording, the better the more is known of who sounds.
 
     Parameters
     ----------
     heard : ndarray [shape=(frames, bins)], float32
-        From `listen`.
+        From `measure_evidence`.
     table : ToneTable
     parts : int
     """
@@ -94,16 +94,16 @@ class Listener:
         gains = np.stack([np.where(own, self._gains, 0).sum(axis=1) for own in self._own], axis=1)
         usual = _usual_gains(gains, sounding)
         level = np.maximum(20 * np.log10(np.maximum(gains / usual, 1e-9)), LOWEST_DB)
-        need = np.zeros((len(gains), parts), np.float32)
+        likelihood_gain = np.zeros((len(gains), parts), np.float32)
         distinctness = np.zeros((len(gains), parts), np.float32)
         expected = np.zeros((len(gains), parts), np.bool_)
         for part in range(parts):
             rows = np.flatnonzero(self._own[part].any(axis=1))
             expected[rows, part] = True
             if len(rows):
-                need[rows, part] = self._need(part, rows, float(usual[part]) * 10 ** (-LEAST_BELOW_DB / 20))
+                likelihood_gain[rows, part] = self._need(part, rows, float(usual[part]) * 10 ** (-LEAST_BELOW_DB / 20))
                 distinctness[rows, part] = self._distinctness(part, rows, float(usual[part]))
-        return Evidence(level.astype(np.float32), need, distinctness, expected)
+        return Evidence(level.astype(np.float32), likelihood_gain, distinctness, expected)
 
     def part_level_db(self, part: int, first: int, last: int) -> NDArray[np.float64]:
         """Return the level of a part in frames [first, last); very low where it is not sought."""
@@ -126,11 +126,11 @@ class Listener:
         return np.asarray(divergence / (divergence + DISTINCT), np.float32)
 
 
-def listen(source: SampleSource, tuning_cents: float, progress: Progress) -> NDArray[np.float32]:
+def measure_evidence(source: SampleSource, tuning_cents: float, progress: Progress) -> NDArray[np.float32]:
     """Compute the spectra in which parts are listened for, as sizes whose mean square is 1; shape (frames, bins)."""
     (power,) = pitch_spectra(source, (EVIDENCE_SCALE,), tuning_cents, progress)
     power /= max(float(power.mean(dtype=np.float64)), 1e-20)
-    return np.sqrt(power, out=power)
+    return np.asarray(np.sqrt(power, out=power))
 
 
 def _usual_gains(gains: NDArray[np.float32], sounding: NDArray[np.float64]) -> NDArray[np.float64]:

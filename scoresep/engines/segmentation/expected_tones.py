@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scoresep.engines.segmentation.options import SegmentationOptions
 from scoresep.model.alignment import Alignment
 from scoresep.model.score import UnfoldedScore
-from scoresep.model.segments import BRIDGED_GAP_S, joined_intervals
+from scoresep.model.segments import BRIDGED_GAP_S, join_intervals
 
 TOGETHER_S = 0.05
 
@@ -166,7 +166,7 @@ def written_parts(tones: ExpectedTones, parts: int, frames: int, frame_rate_hz: 
         mine = tones.part_index == part
         onsets = np.clip(np.rint(tones.onset_s[mine] * frame_rate_hz).astype(np.int64), 0, frames)
         offsets = np.clip(np.rint(tones.offset_s[mine] * frame_rate_hz).astype(np.int64), 0, frames)
-        starts, ends = joined_intervals(onsets, offsets, round(BRIDGED_GAP_S * frame_rate_hz))
+        starts, ends = join_intervals(onsets, offsets, round(BRIDGED_GAP_S * frame_rate_hz))
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             is_written[start:end, part] = True
         begins = np.zeros(frames + 1, np.bool_)

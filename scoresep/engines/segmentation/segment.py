@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.engines.segmentation.edges import Tone, end_s, start_s
-from scoresep.engines.segmentation.evidence import EVIDENCE_SCALE, Listener, listen
+from scoresep.engines.segmentation.evidence import EVIDENCE_SCALE, PartEvidence, measure_evidence
 from scoresep.engines.segmentation.expected_tones import (
     TOGETHER_S,
     ExpectedTones,
@@ -23,12 +23,12 @@ from scoresep.engines.segmentation.expected_tones import (
     written_parts,
 )
 from scoresep.engines.segmentation.options import SegmentationOptions
-from scoresep.engines.segmentation.sounding_sets import find_sets, missing_parts
+from scoresep.engines.segmentation.part_set_hmm import decode_part_sets, missing_parts
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import SampleSource
-from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
+from scoresep.model.quality import DOUBTFUL_CONFIDENCE
 from scoresep.model.score import UnfoldedScore
-from scoresep.model.segments import BRIDGED_GAP_S, Activity, Heard, activities_from_notes, joined_intervals
+from scoresep.model.segments import BRIDGED_GAP_S, Activity, ActivityPosterior, activities_from_notes, join_intervals
 from scoresep.model.timebase import second_to_frame, seconds_to_frames
 from scoresep.progress import Progress
 
@@ -69,12 +69,12 @@ def segment(
     # A score that does not belong to the recording cannot tell where to listen.
     if not options.listens or not len(tones) or alignment.confidence < DOUBTFUL_CONFIDENCE:
         return as_written
-    heard = listen(source, alignment.tuning_cents, progress.part(0.0, 0.5))
+    heard = measure_evidence(source, alignment.tuning_cents, progress.part(0.0, 0.5))
     if not heard.any():
         return as_written
     table = tone_table(tones, len(heard), EVIDENCE_SCALE.frame_rate_hz)
     written = written_parts(tones, parts, len(heard), EVIDENCE_SCALE.frame_rate_hz)
-    listener = Listener(heard, table, parts)
+    listener = PartEvidence(heard, table, parts)
     surely = written.is_written.astype(np.float64)
     for i in range(PASSES):
         progress.update(0.5 + 0.15 * i)
@@ -83,7 +83,7 @@ def segment(
             missing = missing_parts(evidence, written)
             written = WrittenParts(written.is_written & ~missing, written.note_number)
             surely = surely * np.where(missing, 0.1, 1.0)
-        decided = find_sets(evidence, written, surely, options.rounds, options.largest_group)
+        decided = decode_part_sets(evidence, written, surely, options.rounds, options.largest_group)
         surely = decided.probability
     progress.update(0.95)
     is_played = _without_short_gaps(tones, _is_played(tones, decided.is_sounding), options.shortest_left_out_s)
@@ -99,12 +99,12 @@ def segment(
         mine = (tones.part_index == part) & np.isfinite(start)
         edges = [np.clip(seconds_to_frames(s[mine], source.sample_rate), 0, source.frames) for s in (start, end)]
         gap = second_to_frame(BRIDGED_GAP_S, source.sample_rate)
-        activities.append(Activity(part, *joined_intervals(edges[0], edges[1], gap)))
+        activities.append(Activity(part, *join_intervals(edges[0], edges[1], gap)))
     listened = tuple(set(range(parts)) - unpitched)
-    return with_heard(tuple(activities), listened, decided.probability, source)
+    return attach_posterior(tuple(activities), listened, decided.probability, source)
 
 
-def with_heard(
+def attach_posterior(
     activities: tuple[Activity, ...], listened: tuple[int, ...], probability: NDArray[np.float64], source: SampleSource
 ) -> tuple[Activity, ...]:
     """Note with every activity how surely its part was heard, between all moments at which some part starts or stops.
@@ -135,7 +135,7 @@ def with_heard(
         sounds = np.append(-1, activities[part].end_frame)[at] > moments
         decided = np.where(sounds, USUALLY_RIGHT, 1 - USUALLY_RIGHT)
         heard = (length_s * heard + TELLS_AFTER_S * decided) / (length_s + TELLS_AFTER_S)
-        out[part] = replace(activities[part], heard=Heard(moments, np.clip(heard, 0.0, 1.0)))
+        out[part] = replace(activities[part], heard=ActivityPosterior(moments, np.clip(heard, 0.0, 1.0)))
     return tuple(out)
 
 
@@ -162,7 +162,7 @@ def _edges(
     tones: ExpectedTones,
     is_played: NDArray[np.bool_],
     is_sounding: NDArray[np.bool_],
-    listener: Listener,
+    listener: PartEvidence,
     distinctness: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return when every tone begins and ends, shape (tones,) each; NaN for those that are not played."""
@@ -213,7 +213,7 @@ def _until_s(is_sounding: NDArray[np.bool_], moment_s: float) -> float:
     return max(moment_s, (frame + int(silent[0]) if len(silent) else len(is_sounding)) / EVIDENCE_SCALE.frame_rate_hz)
 
 
-def _tone(tones: ExpectedTones, index: int, listener: Listener, distinctness: NDArray[np.float32]) -> Tone:
+def _tone(tones: ExpectedTones, index: int, listener: PartEvidence, distinctness: NDArray[np.float32]) -> Tone:
     part, pitch = int(tones.part_index[index]), int(tones.pitch_midi[index])
     rate = EVIDENCE_SCALE.frame_rate_hz
     first = max(int(tones.first_s[index] * rate) - 10, 0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scoresep.engines.separation.protocol import (
+from scoresep.engines.separation.base import (
     BUDGETS,
     Arrays,
-    Learned,
+    FittedSeparator,
     SeparationOptions,
     SeparationReport,
     Separator,
@@ -29,7 +29,7 @@ __all__ = [
     "BUDGETS",
     "ENGINES",
     "Arrays",
-    "Learned",
+    "FittedSeparator",
     "SeparationOptions",
     "SeparationReport",
     "Separator",
@@ -62,20 +62,20 @@ def make_engine(name: str) -> Separator:
 
         return SourceFilterSeparator()
     if name == "source-network":
-        from scoresep.engines.separation.source_network.separator import SourceNetworkSeparator
+        from scoresep.engines.separation.neural_source_filter.separator import NeuralSourceFilterSeparator
 
-        return SourceNetworkSeparator()
+        return NeuralSourceFilterSeparator()
     if name == "knowledge":
-        from scoresep.engines.separation.knowledge.separator import KnowledgeSeparator
+        from scoresep.engines.separation.mask_refinement.separator import MaskRefiner
 
-        return KnowledgeSeparator(NmfSeparator())
+        return MaskRefiner(NmfSeparator())
     return NmfSeparator()
 
 
 def _automatic() -> Separator:
     """Return what is best within each budget; weights and costs as measured on players, singers and sampled sound."""
-    from scoresep.engines.separation.combined import CombinedSeparator, Member
-    from scoresep.engines.separation.knowledge.separator import KnowledgeSeparator
+    from scoresep.engines.separation.ensemble import EnsembleSeparator, Member
+    from scoresep.engines.separation.mask_refinement.separator import MaskRefiner
 
     def both(budget: str) -> tuple[Member, Member]:
         voices = Member(make_engine("source-filter"), budget, 0.45, is_for_lines=True, cost=7.0)
@@ -84,17 +84,17 @@ def _automatic() -> Separator:
     def by_kind() -> tuple[Member, ...]:
         """Players by templates and voices, singers by templates and the network of voices."""
         templates, voices = both("balanced")
-        singers = Member(make_engine("source-network"), "balanced", 0.55, True, for_wandering=True, cost=15.0)
-        return templates, replace(voices, for_wandering=False), singers
+        singers = Member(make_engine("source-network"), "balanced", 0.55, True, vibrato_settings=True, cost=15.0)
+        return templates, replace(voices, vibrato_settings=False), singers
 
     # the network learns from the others together, and makes better what they leave undivided
     slow = Member(make_engine("source-network"), "balanced", 0.4, is_for_lines=True, cost=15.0)
-    teacher = CombinedSeparator("voices", {budget: (*both(budget), slow) for budget in BUDGETS})
-    return CombinedSeparator(
+    teacher = EnsembleSeparator("voices", {budget: (*both(budget), slow) for budget in BUDGETS})
+    return EnsembleSeparator(
         AUTO,
         {
             "preview": (Member(make_engine("nmf"), "preview"),),
             "balanced": by_kind(),
-            "best": (Member(KnowledgeSeparator(teacher), "best"),),
+            "best": (Member(MaskRefiner(teacher), "best"),),
         },
     )

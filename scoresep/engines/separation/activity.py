@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.engines.separation.grid import FrameGrid
+from scoresep.engines.separation.stft import FrameGrid
 from scoresep.model.alignment import SoundingNotes
 
 

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scoresep.engines.separation.activity import Tolerances
-from scoresep.engines.separation.grid import FrameGrid, OverlapAdd, make_grid, read_spectra
-from scoresep.engines.separation.nmf.dictionary import Dictionary, Rows, unit_sum
-from scoresep.engines.separation.nmf.fitting import Table, fit_loudness, learn, make_block
+from scoresep.engines.separation.nmf.dictionary import Components, Dictionary, unit_sum
+from scoresep.engines.separation.nmf.fitting import ComponentSpectra, fit, make_block, update_activations
 from scoresep.engines.separation.nmf.masks import stem_powers
-from scoresep.engines.separation.nmf.settings import NmfSettings, settings_for
+from scoresep.engines.separation.nmf.settings import NmfSettings
+from scoresep.engines.separation.stft import FrameGrid, OverlapAdd, make_grid, read_spectra
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import SampleSource
 from scoresep.model.note_edits import note_reach
@@ -105,9 +105,9 @@ def learn_tones(stem: SampleSource, notes: SoundingNotes, progress: Progress) ->
     """
     settings, grid = _settings(), _grid(stem)
     with torch.inference_mode():
-        rows = Rows(_in_lanes(notes, np.zeros(len(notes), np.int64), 1), grid, settings)
+        rows = Components(_in_lanes(notes, np.zeros(len(notes), np.int64), 1), grid, settings)
         dictionary = Dictionary(rows, grid, stem.channels, settings, torch.device("cpu"))
-        learn(stem, dictionary, BLOCK_WINDOWS, progress)
+        fit(stem, dictionary, BLOCK_WINDOWS, progress)
         return StemTones(rows.pitches.midi, dictionary.partials.numpy(), dictionary.bands.numpy())
 
 
@@ -138,9 +138,9 @@ def note_sounds(
     lane_of, lanes = note_lanes(notes, stem.sample_rate)
     settings, grid = _settings(), _grid(stem)
     with torch.inference_mode():
-        rows = Rows(_in_lanes(notes, lane_of, lanes), grid, settings)
+        rows = Components(_in_lanes(notes, lane_of, lanes), grid, settings)
         dictionary = _with_tones(Dictionary(rows, grid, 1, settings, torch.device("cpu")), tones)
-        table = Table(dictionary)
+        table = ComponentSpectra(dictionary)
     ordered = sorted(wanted, key=lambda i: int(notes.onset_frame[i]))
     stretches = _stretches(notes, ordered, stem)
     for (start, stop, indices), part in zip(stretches, progress.parts(len(stretches)), strict=True):
@@ -173,7 +173,7 @@ def note_lanes(notes: SoundingNotes, sample_rate: int) -> tuple[NDArray[np.int64
 
 @cache
 def _settings() -> NmfSettings:
-    return replace(settings_for("preview"), window_s=WINDOW_S, tolerances=TOLERANCES, learn_s=LEARN_S)
+    return replace(NmfSettings.for_budget("preview"), window_s=WINDOW_S, tolerances=TOLERANCES, learn_s=LEARN_S)
 
 
 def _grid(stem: SampleSource) -> FrameGrid:
@@ -212,7 +212,7 @@ def _stretches(notes: SoundingNotes, ordered: list[int], stem: SampleSource) -> 
 
 
 def _divided(
-    stem: SampleSource, dictionary: Dictionary, table: Table, stretch: tuple[int, int], progress: Progress
+    stem: SampleSource, dictionary: Dictionary, table: ComponentSpectra, stretch: tuple[int, int], progress: Progress
 ) -> NDArray[np.float32]:
     """Divide a stretch of the stem among the lanes, shape (lanes, channels, frames)."""
     with torch.inference_mode():
@@ -220,18 +220,18 @@ def _divided(
         adder = OverlapAdd(grid, dictionary.rows.stem_count, stem.channels, device, *stretch)
         pieces = []
         for first in range(adder.first, adder.last, BLOCK_WINDOWS):
-            progress.update((first - adder.first) / (adder.last - adder.first), "Making the sound of notes")
+            progress.update((first - adder.first) / (adder.last - adder.first), "Separating the notes")
             last = min(first + BLOCK_WINDOWS, adder.last)
             spectra = read_spectra(stem, grid, first, last, device)
             pieces.append(adder.add(_shares(dictionary, table, spectra, first, progress)[:, None] * spectra))
     return np.concatenate(pieces, axis=2)
 
 
-def _shares(dictionary: Dictionary, table: Table, spectra: Tensor, first: int, progress: Progress) -> Tensor:
+def _shares(dictionary: Dictionary, table: ComponentSpectra, spectra: Tensor, first: int, progress: Progress) -> Tensor:
     """Return how much of every bin each lane has, the same in all channels; shape (lanes, windows, bins)."""
     loud = spectra.abs().square().mean(0, keepdim=True).sqrt()
     block = make_block(dictionary, loud, first)
-    fit_loudness(block, table.of(block.rows), dictionary.settings.solve_iterations, progress.check)
+    update_activations(block, table.of(block.rows), dictionary.settings.solve_iterations, progress.check)
     powers = stem_powers(dictionary, block, dictionary.settings.mask_exponent, progress.check)[:-1]
     return powers / (powers.sum(0) + TINY)
 

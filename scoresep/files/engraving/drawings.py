@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
+import numpy as np
+
 from scoresep.model.engraving import INK, EngravedSystem, MeasureBox, Piece
+from scoresep.model.score import Score
 
 SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 TEXT_FONT = "Liberation Serif"  # comes with verovio, which measures texts by it
@@ -29,7 +32,7 @@ _STAFF_LINE = re.compile(r"^M(-?[\d.]+)[ ,](-?[\d.]+)\s*L(-?[\d.]+)[ ,](-?[\d.]+
 _TRANSLATE = re.compile(r"translate\((-?[\d.]+)[ ,]+(-?[\d.]+)\)")
 
 
-def drawn_system(svg: str, rows: dict[str, int], measures: dict[str, int]) -> EngravedSystem:
+def drawn_system(svg: str, rows: dict[str, int], measures: dict[str, int], score: Score) -> EngravedSystem:
     """Turn a page of verovio that holds one system into a drawing.
 
     Parameters
@@ -38,7 +41,8 @@ def drawn_system(svg: str, rows: dict[str, int], measures: dict[str, int]) -> En
     rows : dict of int
         Rows of `Score.notes` by verovio's ids of notes.
     measures : dict of int
-        Indices of measures by verovio's ids.
+        Indices of measures by verovio's ids; of a bar that is divided, the index of its first piece.
+    score : Score
     """
     root = fromstring(svg)
     inner = next(child for child in root if _tag(child) == "svg")
@@ -50,7 +54,7 @@ def drawn_system(svg: str, rows: dict[str, int], measures: dict[str, int]) -> En
             page.glyphs = {f"#{glyph.get('id')}": _copied_definition(glyph) for glyph in child}
     page.begin_piece()
     page.copy_children(inner, page.ink, {})
-    boxes = tuple(MeasureBox(index, *edges) for index, edges in page.boxes.items())
+    boxes = divided_boxes(page.boxes, set(measures.values()), page.head_lefts, score)
     return EngravedSystem(width, height, tuple(p.finished(page.glyphs) for p in page.pieces if len(p.ink)), boxes)
 
 
@@ -86,7 +90,8 @@ class _Page:
         self._transform = ""
         self.glyphs: dict[str, Element] = {}
         self.pieces: list[_Drawing] = []
-        self.boxes: dict[int, tuple[float, float, float, float]] = {}
+        self.boxes: dict[int, Edges] = {}
+        self.head_lefts: dict[int, float] = {}  # by row of the note
 
     @property
     def ink(self) -> Element:
@@ -145,11 +150,21 @@ class _Page:
             if row is not None and "notehead" in child.get("class", "").split():
                 self.copy_children(child, SubElement(target, "g", {"id": f"n{row}"}), style)
                 self.pieces[-1].notes.append(row)
+                self._note_head(row, child)
             else:
                 self.copy_children((child,), target, style)
 
     def _used(self, glyph: str) -> None:
         self.pieces[-1].glyphs.add(glyph)
+
+    def _note_head(self, row: int, head: Element) -> None:
+        """Note where a head begins."""
+        drawn = next((e for e in head.iter() if e.get("transform") or e.get("x")), None)
+        if drawn is None:
+            return
+        found, outside = _TRANSLATE.search(drawn.get("transform") or ""), _TRANSLATE.search(self._transform)
+        left = float(found[1]) if found else float(re.sub(r"[^\d.-]", "", drawn.get("x") or "") or 0)
+        self.head_lefts[row] = left + (float(outside[1]) if outside else 0.0)
 
     def _note_measure(self, measure: Element) -> None:
         """Note the place of a measure: the outermost ends of its staff lines."""
@@ -203,3 +218,40 @@ def _runs(element: Element, inherited: dict[str, str]) -> list[tuple[str, dict[s
         if child.tail and child.tail.strip():
             runs.append((child.tail, attributes))
     return runs
+
+
+Edges = tuple[float, float, float, float]  # left, top, right, bottom
+
+_BEFORE_HEAD_UNITS = 90.0  # half a staff space: a piece begins just before its first note
+
+
+def divided_boxes(
+    boxes: Mapping[int, Edges], drawn: Collection[int], head_lefts: Mapping[int, float], score: Score
+) -> tuple[MeasureBox, ...]:
+    """Divide the boxes of drawn bars among the measures that each of them holds.
+
+    Parameters
+    ----------
+    boxes : mapping of int to tuple of float
+        Edges of bars by index of their first measure.
+    drawn : collection of int
+        First measures of all bars of the piece, also those in other systems.
+    head_lefts : mapping of int to float
+        Left edges of heads by row of `Score.notes`.
+    score : Score
+    """
+    found = []
+    for first, (left, top, right, bottom) in boxes.items():
+        pieces = [first]
+        while pieces[-1] + 1 < len(score.measures) and pieces[-1] + 1 not in drawn:
+            pieces.append(pieces[-1] + 1)
+        durations = np.array([score.measures[i].duration_quarter for i in pieces])
+        even = left + (right - left) * np.cumsum(durations) / max(float(durations.sum()), 1e-9)
+        edges = [left]
+        for piece, place in zip(pieces[1:], even, strict=False):
+            start, end = np.searchsorted(score.notes.measure_index, (piece, piece + 1))
+            heads = [head_lefts[row] for row in range(int(start), int(end)) if row in head_lefts]
+            edge = min(heads) - _BEFORE_HEAD_UNITS if heads else float(place)
+            edges.append(min(max(edge, edges[-1]), right))
+        found += [MeasureBox(i, a, top, b, bottom) for i, a, b in zip(pieces, edges, (*edges[1:], right), strict=True)]
+    return tuple(found)

@@ -14,14 +14,16 @@ from xml.etree.ElementTree import Element, SubElement
 
 import numpy as np
 
-from scoresep.files.score_files.musicxml import read_musicxml
+from scoresep.files.scores.musicxml import read_musicxml
 from scoresep.model.score import Score
 from scoresep.progress import Progress
 
-_STEPS = frozenset("ABCDEFG")
 _TYPES = ("breve", "whole", "half", "quarter", "eighth", "16th", "32nd", "64th", "128th")
 # What notes can look like: type, dots, and their length in quarters.
 _LOOKS = tuple((kind, dots, 8.0 / 2**i * (2.0 - 0.5**dots)) for i, kind in enumerate(_TYPES) for dots in range(3))
+
+_ACCIDENTAL = 2.0  # semitones by which two readers of one line may differ
+_SAME_MUSIC = 0.9
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def mark_musicxml(root: Element, score: Score, name: str) -> tuple[dict[str, int
     Parameters
     ----------
     root : Element
-        ``score-partwise``; is changed.
+        ``score-partwise`` without namespaces (`scoresep.files.scores.musicxml.partwise`); is changed.
     score : Score
         As read from this document.
     name : str
@@ -52,35 +54,33 @@ def mark_musicxml(root: Element, score: Score, name: str) -> tuple[dict[str, int
     rows : dict of int
         Rows of `Score.notes` by id of the note; empty where the document and the score are at odds.
     measures : dict of int
-        Indices of measures by id.
+        Indices of measures by id; of a bar that a sign divides, the index of the first piece.
     """
-    raw = read_musicxml(root, name, Progress())
-    ids: list[str] = []
-    columns: list[tuple[int, float, int]] = []
     measures: dict[str, int] = {}
-    is_known = True
     for part_index, part in enumerate(root.findall("part")):
-        elements = []
         _complete_types(part)
         for measure_index, measure in enumerate(part.iterfind("measure")):
             measure.set("id", f"m{part_index}-{measure_index}")
-            measures[f"m{part_index}-{measure_index}"] = measure_index
             for i, note in enumerate(measure.iterfind("note")):
                 note.set("id", f"e{part_index}-{measure_index}-{i}")
-                if _sounds(note):
-                    elements.append(note)
-        notes = raw.parts[part_index].notes
-        is_known &= len(notes) == len(elements)
-        ids += [element.get("id", "") for element in elements]
-        columns += [(n.measure_index, round(n.offset_quarter, 9), part_index) for n in notes]
-    if not is_known or len(columns) != len(score.notes):
+    raw = read_musicxml(root, name, Progress())
+    for part_index, raw_part in enumerate(raw.parts):
+        first_pieces = (i for i, m in enumerate(raw_part.measures) if not m.goes_on_in_bar)
+        measures |= {f"m{part_index}-{bar}": first for bar, first in enumerate(first_pieces)}
+    notes = [(n, part_index) for part_index, part in enumerate(raw.parts) for n in part.notes]
+    if len(notes) != len(score.notes):
         return {}, measures
+    columns = [(n.measure_index, round(n.offset_quarter, 9), part_index) for n, part_index in notes]
     table = np.array(columns, np.float64).reshape(-1, 3)
     order = np.lexsort((table[:, 2], table[:, 1], table[:, 0]))  # sorted as the score's rows are
     is_same = np.array_equal(table[order, 2], score.notes.part_index) and np.array_equal(
         table[order, 0], score.notes.measure_index
     )
-    return ({ids[place]: row for row, place in enumerate(order.tolist())} if is_same else {}), measures
+    if not is_same:
+        return {}, measures
+    # Notes without an element of their own (copies under signs that repeat) have no head either.
+    ids = [notes[place][0].element_id for place in order.tolist()]
+    return {element_id: row for row, element_id in enumerate(ids) if element_id}, measures
 
 
 def _complete_types(part: Element) -> None:
@@ -108,19 +108,6 @@ def _number(text: str | None) -> float:
     except ValueError:
         return 0.0
     return number if math.isfinite(number) else 0.0
-
-
-def _sounds(note: Element) -> bool:
-    """Whether the reader of scores takes an element for a sounding note."""
-    if note.find("rest") is not None or note.find("cue") is not None:
-        return False
-    if note.find("unpitched") is not None:
-        return True
-    step = (note.findtext("pitch/step") or "").strip().upper()
-    try:
-        return step in _STEPS and math.isfinite(float(note.findtext("pitch/octave") or ""))
-    except ValueError:
-        return False
 
 
 def matched_rows(found: Iterable[FoundNote], score: Score) -> dict[str, int]:
@@ -154,3 +141,30 @@ def matched_rows(found: Iterable[FoundNote], score: Score) -> dict[str, int]:
                 mine.remove(same[0])
                 rows[note.element_id] = same[0]
     return rows
+
+
+def is_same_music(found: Iterable[FoundNote], rows: dict[str, int], score: Score) -> bool:
+    """Whether an engraving shows a score at all: nearly all of its notes, each on its line but for accidentals.
+
+    A part that sounds higher or lower than it is written is no difference.
+
+    Parameters
+    ----------
+    found : iterable of FoundNote
+        What the engraving shows.
+    rows : dict of str to int
+        Rows of `Score.notes` by the ids of elements.
+    score : Score
+    """
+    pitches = score.notes.pitch_midi
+    differences: dict[int, list[float]] = defaultdict(list)
+    for note in found:
+        if note.element_id in rows:
+            row = rows[note.element_id]
+            difference = float(pitches[row]) - note.pitch_midi
+            differences[int(score.notes.part_index[row])].append(0.0 if math.isnan(difference) else difference)
+    same = 0
+    for group in differences.values():
+        shift = float(np.median(group))
+        same += sum(abs(difference - shift) <= _ACCIDENTAL for difference in group)
+    return same >= _SAME_MUSIC * len(pitches)

@@ -12,6 +12,7 @@ from typing import Any
 from xml.etree.ElementTree import fromstring
 
 from scoresep.files.engraving.marked_scores import FoundNote
+from scoresep.files.scores.mei import MeiLayout
 
 # Units of the drawing; verovio has ten of them in one unit of its page sizes.
 UNITS_OF_PAGE = 10
@@ -70,16 +71,26 @@ class VerovioPages:
         """Render a system, counted from 0."""
         return str(self._toolkit.renderToSVG(index + 1))
 
-    def measures_and_notes(self) -> tuple[dict[str, int], list[FoundNote]]:
-        """Return the index of every measure by id, and all notes with what verovio knows of them."""
+    def measures_and_notes(self, layout: MeiLayout | None = None) -> tuple[dict[str, int], list[FoundNote]]:
+        """Return the index of every measure by id, and all notes with what verovio knows of them.
+
+        Parameters
+        ----------
+        layout : MeiLayout, optional
+            Which staves are which part, and which measures stand for several; else every staff is a part.
+        """
         self._toolkit.renderToMIDI()  # without it verovio does not know when notes begin
         root = fromstring(self._toolkit.getMEI())
         measures: dict[str, int] = {}
         found: list[FoundNote] = []
-        for index, measure in enumerate(root.iter(f"{MEI}measure")):
+        music = root.find(f"{MEI}music")  # the head may hold the beginnings of pieces too
+        for index, measure in enumerate((root if music is None else music).iter(f"{MEI}measure")):
+            if layout is not None:
+                index = layout.first_measures[index] if index < len(layout.first_measures) else index
             measures[measure.get(XML_ID, "")] = index
             for staff in measure.iterfind(f"{MEI}staff"):
-                number = int(staff.get("n") or 1) - 1
+                printed = staff.get("n") or "1"
+                number = int(printed) - 1 if layout is None else layout.part_of_staff.get(printed, -1)
                 for note in staff.iter(f"{MEI}note"):
                     element_id = note.get(XML_ID, "")
                     values = _values(self._toolkit.getMIDIValuesForElement(element_id))

@@ -13,14 +13,14 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QMouseEvent
 
 from scoresep.model.alignment import Alignment
-from scoresep.model.bending import block_shifted_alignment, room_for_block
-from scoresep.model.grid import grid_quarters
 from scoresep.model.score import UnfoldedScore
+from scoresep.model.time_warping import room_for_block, shift_alignment_block
+from scoresep.model.timemap import grid_quarters
 from scoresep.qt.timeline.dragging import GRASP_PX, Dragging
 from scoresep.qt.timeline.gestures import EDGE_PX
+from scoresep.qt.timeline.lane import HEADER_PX
 from scoresep.qt.timeline.points import Dragged, name_of, point_at
 from scoresep.qt.timeline.ruler_item import ROW_PX
-from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 
 
@@ -156,7 +156,7 @@ class BlockEditing(Dragging):
         is_snapped = first + shift == attack
         dragged = Dragged(held.first_quarter, first + shift, present, is_snapped, text, held.last_quarter)
         ends = held.first_quarter, held.last_quarter
-        self._show(block_shifted_alignment(self._alignment, self._unfolded, *ends, shift))
+        self._show(shift_alignment_block(self._alignment, self._unfolded, *ends, shift))
         self._canvas.selection = held.selection[0] + shift, held.selection[1] + shift
         self._put(dragged=dragged)
         return dragged

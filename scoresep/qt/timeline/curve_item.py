@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
-from scoresep.model.grid import grid_quarters
 from scoresep.model.timebase import SAME_QUARTER
+from scoresep.model.timemap import grid_quarters
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.difference import DOUBTFUL
 from scoresep.qt.timeline.lane import Hit, Lane

@@ -1,4 +1,4 @@
-"""What another alignment would change: which notes and bars it moves, and where it is unsure. Values, no Qt."""
+"""What another alignment would change: which notes and bars it moves, and where it is doubtful. Values, no Qt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
+from scoresep.model.quality import DOUBTFUL_CONFIDENCE
 from scoresep.qt.timeline.score_layout import ScoreLayout
 
 # Less than this is neither heard nor seen as another place.
@@ -51,7 +51,7 @@ class Difference:
         return shift > MOVED_S * self.sample_rate
 
     @cached_property
-    def is_unsure(self) -> NDArray[np.bool_]:
+    def is_doubtful(self) -> NDArray[np.bool_]:
         """Which notes of `pending` have a doubtful place."""
         return self.pending.confidence < DOUBTFUL
 
@@ -78,8 +78,8 @@ class Difference:
             parts.append(f"finds {_notes(new_count)} more")
         if self.gone_count:
             parts.append(f"no longer finds {_notes(self.gone_count)}")
-        if self.is_unsure.any():
-            parts.append(f"is unsure of {_notes(int(self.is_unsure.sum()))}")
+        if self.is_doubtful.any():
+            parts.append(f"leaves {_notes(int(self.is_doubtful.sum()))} doubtful")
         return "It " + (f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]) + "."
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 
-from scoresep.model.attacks import WINDOW_S, attack_near
+from scoresep.model.peaks import WINDOW_S, find_attack
 from scoresep.qt.timeline.gestures import DRAG_FROM_PX
 from scoresep.qt.timeline.points import PointsShown
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
@@ -89,7 +89,7 @@ class Dragging(QObject):
         shown: PointsShown = replace(self._canvas.points, **values)  # type: ignore[arg-type]
         if shown != self._canvas.points:
             self._canvas.points = shown
-            self._canvas.update()
+            self._canvas.repaint_overlay()
 
     def _attack_near(self, frame: int, radius_s: float) -> int | None:
         """Return where the recording has its attack next to a frame; None where there is none."""
@@ -99,7 +99,7 @@ class Dragging(QObject):
         radius, spare = round(radius_s * rate), 2 * round(WINDOW_S * rate)
         first = max(frame - radius - spare, 0)
         samples = recording.samples(first, min(frame + radius + spare, recording.frames))
-        found = attack_near(samples, rate, frame - first, radius)
+        found = find_attack(samples, rate, frame - first, radius)
         return None if found is None else first + found
 
     def _attack_under(self, event: QMouseEvent, frame: int) -> int | None:

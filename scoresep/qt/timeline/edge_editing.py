@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QMouseEvent
 
-from scoresep.model.activity_edits import edge_near, note_edge_near, with_edge
 from scoresep.model.alignment import Alignment
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity
+from scoresep.model.time_warping import find_edge, find_note_edge, with_edge
 from scoresep.qt.timeline.dragging import GRASP_PX, SNAP_PX, Dragging
+from scoresep.qt.timeline.lane import HEADER_PX
 from scoresep.qt.timeline.segment_item import PartItem, SegmentItem
-from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 
 
@@ -109,7 +109,7 @@ class EdgeEditing(Dragging):
             return None
         axis = self._canvas.axis
         frame = axis.x_to_frame(position.x() - HEADER_PX)
-        found = edge_near(activity, frame, GRASP_PX * axis.frames_per_px)
+        found = find_edge(activity, frame, GRASP_PX * axis.frames_per_px)
         if found is None:
             return None
         column = activity.start_frame if found[1] else activity.end_frame
@@ -131,7 +131,7 @@ class EdgeEditing(Dragging):
         if self._unfolded is None or self._alignment is None:
             return frame
         near = SNAP_PX * self._canvas.axis.frames_per_px
-        found = note_edge_near(self._unfolded.notes, self._alignment.note_times, part_index, frame, near)
+        found = find_note_edge(self._unfolded.notes, self._alignment.note_times, part_index, frame, near)
         return frame if found is None else found
 
     def _preview(self, edge: Edge, frame: int) -> None:

@@ -13,12 +13,13 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QMouseEvent
 
 from scoresep.model.alignment import Alignment
-from scoresep.model.bending import Reach, bent_alignment, room_for, shifted_alignment
-from scoresep.model.grid import grid_quarters
 from scoresep.model.score import UnfoldedScore
+from scoresep.model.time_warping import WarpExtent, room_for, shift_alignment, warp_alignment
 from scoresep.model.timebase import SAME_QUARTER
+from scoresep.model.timemap import grid_quarters
 from scoresep.qt.timeline.difference import DOUBTFUL
 from scoresep.qt.timeline.dragging import GRASP_PX, Dragging
+from scoresep.qt.timeline.lane import HEADER_PX
 from scoresep.qt.timeline.points import (
     Dragged,
     Handle,
@@ -28,12 +29,11 @@ from scoresep.qt.timeline.points import (
     point_at,
 )
 from scoresep.qt.timeline.ruler_item import ROW_PX
-from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 
 TAP_SNAP_S = 0.04
-# Two unsure places nearer than this are one.
-UNSURE_APART_S = 0.5
+# Two doubtful places nearer than this are one.
+DOUBTFUL_APART_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,9 @@ class Editing(Dragging):
         attack = self._attack_under(event, wanted)
         frame = min(max(wanted if attack is None else attack, low), high)
         preview = (
-            shifted_alignment(self._alignment, self._unfolded, quarter, frame)
+            shift_alignment(self._alignment, self._unfolded, quarter, frame)
             if held.shifts_rest
-            else bent_alignment(self._alignment, self._unfolded, quarter, frame, Reach.NEAR)
+            else warp_alignment(self._alignment, self._unfolded, quarter, frame, WarpExtent.NEAR)
         )
         present = self._target.present if self._target is not None else self._canvas.content.layout
         assert present is not None
@@ -188,7 +188,7 @@ class Editing(Dragging):
         if held.shifts_rest:
             self.shift_asked.emit(point)
         else:
-            self.place_asked.emit(point, Reach.NEAR)
+            self.place_asked.emit(point, WarpExtent.NEAR)
 
     def _room(self, quarter: float, shifts_rest: bool = False) -> tuple[int, int]:
         assert self._alignment is not None
@@ -210,13 +210,13 @@ class Editing(Dragging):
         if len(beyond):
             self._go_to(float(beyond[0] if direction > 0 else beyond[-1]))
 
-    def step_unsure(self, direction: int) -> bool:
+    def step_doubtful(self, direction: int) -> bool:
         """Select the next or previous place where notes are doubtful; False where there is none."""
         layout = self._canvas.content.layout
         if layout is None or not layout.is_aligned:
             return False
         onset = layout.onset_frame[layout.confidence < DOUBTFUL]
-        apart = UNSURE_APART_S * self._view.sample_rate
+        apart = DOUBTFUL_APART_S * self._view.sample_rate
         starts = onset[np.concatenate([[True], np.diff(onset) > apart])] if len(onset) else onset
         here = self._view.playhead_frame or 0
         beyond = starts[(starts - here) * direction > 0]
@@ -245,7 +245,7 @@ class Editing(Dragging):
         low, high = self._room(quarter)
         step = round(milliseconds / 1000 * self._view.sample_rate)
         frame = min(max(self._alignment.time_map.quarter_to_frame(quarter) + step, low), high)
-        self.place_asked.emit(point_at(self._unfolded, quarter, frame), Reach.NEAR)
+        self.place_asked.emit(point_at(self._unfolded, quarter, frame), WarpExtent.NEAR)
 
     def free(self) -> None:
         """Ask for the selected point to be no longer by hand."""
@@ -266,7 +266,7 @@ class Editing(Dragging):
         low, high = self._room(quarter)
         self._tapped = (quarter, frame) if low <= frame <= high else None
         self.select(quarter)
-        self.place_asked.emit(point_at(self._unfolded, quarter, frame), Reach.ONWARD)
+        self.place_asked.emit(point_at(self._unfolded, quarter, frame), WarpExtent.ONWARD)
 
     def _next_to_tap(self, frame: int, with_beats: bool) -> float:
         assert self._alignment is not None and self._unfolded is not None

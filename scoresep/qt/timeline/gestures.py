@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QToolTip
 
-from scoresep.qt.timeline.timeline_canvas import HEADER_PX
+from scoresep.qt.timeline.lane import HEADER_PX
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 
 DRAG_FROM_PX = 4.0
@@ -40,7 +40,7 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("Shift + click on a note", "Select all notes of its part from the last selected one to it"),
     ("Alt + drag over notes", "Select all notes in the frame"),
     ("Right click on a note", "Hear, mute, export … the selected notes"),
-    ("Right click on segments, Menu key", "Which parts play there and how they are separated; split, merge"),
+    ("Right click on segments, Menu key", "Which parts play there and how they are separated; split, join"),
     ("Shift + drag a bar line", "Move all that comes after by as much"),
     ("Drag the grip of a selection", "While correcting by hand: move all that is selected; the bar under the times"),
     ("Left / Right", "Move the playhead a little"),

@@ -10,6 +10,8 @@ from PySide6.QtGui import QColor
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.painting import PaintContext
 
+# Width of the names at the left.
+HEADER_PX = 128.0
 SWATCH_PX = 9.0
 # Lanes up to this height have their name in the middle.
 FLAT_PX = 30.0
@@ -52,11 +54,14 @@ class Lane:
         In logical pixels.
     stretch : float
         Share of the spare height that it takes.
+    can_stretch : bool
+        Whether zooming may show it stretched for a moment: it is costly to paint, and has no words.
     """
 
     title = ""
     least_height = 20.0
     stretch = 0.0
+    can_stretch = False
 
     def __init__(self, content: TimelineContent) -> None:
         self.content = content

@@ -18,7 +18,7 @@ from scoresep.qt.timeline.note_marks import MarkedNote, paint_many_marks, paint_
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.pending_item import ghosts_in, paint_ghost_notes
 from scoresep.qt.timeline.score_layout import ScoreLayout, pitch_name
-from scoresep.qt.timeline.theme import ink_on, premultiplied, translucent
+from scoresep.qt.widgets.theme import ink_on, premultiplied, translucent
 
 MOST_SINGLE_NOTES = 280
 LEAST_NOTE_PX = 3.0
@@ -84,7 +84,7 @@ class NoteItem(Lane):
         if layout is None:
             return
         places = layout.visible(*ctx.frame_range(4.0))
-        if len(layout.visible(ctx.axis.start_frame, ctx.axis.end_frame)) > MOST_SINGLE_NOTES:
+        if len(layout.visible(*ctx.sight)) > MOST_SINGLE_NOTES:
             self._paint_dense(ctx, layout, places, top, height)
         else:
             self._paint_single(ctx, layout, places, top, height)

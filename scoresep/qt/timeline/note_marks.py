@@ -12,7 +12,7 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.theme import Theme, ink_on, translucent
+from scoresep.qt.widgets.theme import Theme, ink_on, translucent
 
 SELECTED_PX = 2.0
 BADGE_PX = 13.0

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QRubberBand
 
 from scoresep.model.score import UnfoldedScore
 from scoresep.qt.timeline.gestures import DRAG_FROM_PX
+from scoresep.qt.timeline.lane import HEADER_PX
 from scoresep.qt.timeline.note_item import NoteItem
-from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 
 

@@ -1,4 +1,4 @@
-"""What is painted over the lanes at every frame: selection, loop, what is touched, notices and playhead."""
+"""What is painted over the lanes at every frame: selection, loop, what is touched, notices; over it the playhead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scoresep.qt.timeline.point_item import PointsRoom, paint_grip, paint_points
 from scoresep.qt.timeline.points import PointsShown
 from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.spectrogram_item import SpectrogramItem
-from scoresep.qt.timeline.theme import translucent
+from scoresep.qt.widgets.theme import translucent
 
 LOOP_PX = 4.0
 FINISHED_PX = 4.0
@@ -78,7 +78,6 @@ def paint_overlay(ctx: PaintContext, state: OverlayState) -> None:
             paint_grip(ctx, state.selection, state.ruler_height)
         paint_points(ctx, state.layout, state.points, room)
     _paint_notices(ctx, state)
-    _paint_playhead(ctx, state)
     painter.restore()
 
 
@@ -188,10 +187,13 @@ def _paint_notices(ctx: PaintContext, state: OverlayState) -> None:
         painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
 
 
-def _paint_playhead(ctx: PaintContext, state: OverlayState) -> None:
+def paint_playhead(ctx: PaintContext, state: OverlayState) -> None:
+    """Paint the playhead through all lanes."""
     if state.playhead_frame is None:
         return
     painter, x = ctx.painter, ctx.x(state.playhead_frame)
+    painter.save()
+    painter.setClipRect(QRectF(ctx.left, 0, state.width - ctx.left, state.height), Qt.ClipOperation.IntersectClip)
     ctx.vertical(x, state.ruler_height - 2, state.height, ctx.theme.playhead)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     painter.setPen(Qt.PenStyle.NoPen)
@@ -199,3 +201,4 @@ def _paint_playhead(ctx: PaintContext, state: OverlayState) -> None:
     tip = QPointF(x + ctx.hair / 2, state.ruler_height - 1)
     painter.drawPolygon(QPolygonF([tip + QPointF(-5.5, -8), tip + QPointF(5.5, -8), tip]))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    painter.restore()

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPen
 
-from scoresep.qt.timeline.theme import Theme
 from scoresep.qt.timeline.time_axis import TimeAxis
+from scoresep.qt.widgets.theme import Theme
 
 # Distance of hatching lines, from left to right.
 HATCH_PX = 7.0
@@ -32,6 +32,8 @@ class PaintContext:
         Where the time axis starts in the widget.
     clip_left, clip_right : float
         What has to be painted; beyond it painting has no effect.
+    sight : tuple of float
+        First and last frame in sight, of which a tile is only a part.
     """
 
     painter: QPainter
@@ -41,6 +43,7 @@ class PaintContext:
     left: float
     clip_left: float
     clip_right: float
+    sight: tuple[float, float]
 
     @property
     def hair(self) -> float:
@@ -109,6 +112,14 @@ class PaintContext:
     def vertical(self, x: float, top: float, bottom: float, color: QColor) -> None:
         """Draw a vertical hairline."""
         self.painter.fillRect(QRectF(self.snap(x), top, self.hair, bottom - top), color)
+
+    def verticals(self, frames: NDArray[np.int64], top: float, bottom: float, color: QColor) -> None:
+        """Draw vertical hairlines at frames, as far as they are to be seen."""
+        xs = self.xs(frames)
+        xs = xs[(xs >= self.clip_left - 2) & (xs <= self.clip_right + 2)]
+        self.painter.setPen(Qt.PenStyle.NoPen)
+        self.painter.setBrush(color)
+        self.painter.drawRects([QRectF(x, top, self.hair, bottom - top) for x in xs.tolist()])
 
     def horizontal(self, y: float, left: float, right: float, color: QColor) -> None:
         """Draw a horizontal hairline."""

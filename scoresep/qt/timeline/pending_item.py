@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.difference import MOVED_S, Difference
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.theme import premultiplied, translucent
+from scoresep.qt.widgets.theme import premultiplied, translucent
 
 STRIP_PX = 3.0
 LEAST_BAR_PX = 7.0
@@ -23,7 +23,7 @@ def ghosts_in(ctx: PaintContext, difference: Difference) -> NDArray[np.int64]:
     pending = difference.pending
     places = pending.visible(*ctx.frame_range(60.0))
     places = places[difference.is_changed[places]]
-    shown = pending.visible(ctx.axis.start_frame, ctx.axis.end_frame)
+    shown = pending.visible(*ctx.sight)
     return places if difference.is_changed[shown].sum() <= MOST_GHOSTS else places[:0]
 
 
@@ -47,9 +47,9 @@ def paint_ghost_notes(
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     for place, rect in zip(places.tolist(), rects, strict=True):
         color = theme.part_color(content.part_color(int(pending.part_index[place])))
-        unsure = bool(difference.is_unsure[place])
-        pen = QPen(theme.warning if unsure else theme.text, 1.3)
-        pen.setDashPattern([2.0, 2.0] if unsure else [4.0, 2.0])
+        doubtful = bool(difference.is_doubtful[place])
+        pen = QPen(theme.warning if doubtful else theme.text, 1.3)
+        pen.setDashPattern([2.0, 2.0] if doubtful else [4.0, 2.0])
         painter.setPen(pen)
         painter.setBrush(translucent(color, 0.12))
         painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 2.5, 2.5)
@@ -91,7 +91,7 @@ def paint_pending_lines(ctx: PaintContext, difference: Difference, top: float, b
 
 
 def paint_pending_strip(ctx: PaintContext, difference: Difference, bottom: float) -> None:
-    """Paint, at any zoom, a line over the stretches that would move, and under it one over what is unsure."""
+    """Paint, at any zoom, a line over the stretches that would move, and under it one over what is doubtful."""
     frames = ctx.frames_of_columns(0.5)
     if not len(frames):
         return
@@ -99,14 +99,14 @@ def paint_pending_strip(ctx: PaintContext, difference: Difference, bottom: float
     pixels = np.zeros((2 * rows, len(frames)), np.uint32)
     moved = np.abs(difference.shift_frames(frames)) > MOVED_S * difference.sample_rate
     pixels[:rows, moved] = premultiplied(ctx.theme.accent)
-    pixels[rows:, _unsure_columns(ctx, difference, len(frames))] = premultiplied(ctx.theme.warning)
+    pixels[rows:, _doubtful_columns(ctx, difference, len(frames))] = premultiplied(ctx.theme.warning)
     ctx.pixels(pixels, ctx.columns_px[0], round((bottom - 2 * STRIP_PX - ctx.hair) * ctx.pixel_ratio))
 
 
-def _unsure_columns(ctx: PaintContext, difference: Difference, columns: int) -> NDArray[np.bool_]:
+def _doubtful_columns(ctx: PaintContext, difference: Difference, columns: int) -> NDArray[np.bool_]:
     """Return over which device pixels a note with a doubtful place sounds."""
     pending = difference.pending
-    places = np.flatnonzero(difference.is_unsure)
+    places = np.flatnonzero(difference.is_doubtful)
     first = ctx.columns_px[0] - ctx.origin_px
     left = np.floor(pending.onset_frame[places] / ctx.frames_per_column).astype(np.int64) - first
     right = np.ceil(pending.offset_frame[places] / ctx.frames_per_column).astype(np.int64) - first

@@ -14,7 +14,7 @@ from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.points import Dragged, Handle, PointsShown, handles_in
 from scoresep.qt.timeline.ruler_item import ROW_PX
 from scoresep.qt.timeline.score_layout import ScoreLayout
-from scoresep.qt.timeline.theme import ink_on, translucent
+from scoresep.qt.widgets.theme import ink_on, translucent
 
 RADIUS_PX = 4.0
 CURVE_PX = 52.0

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoresep.model.grid import grid_quarters
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import SAME_QUARTER
-from scoresep.model.timemap import SyncPoint
+from scoresep.model.timemap import SyncPoint, grid_quarters
 from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.time_axis import TimeAxis
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QRectF, Qt
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.lane import Hit, Lane
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.theme import blend, premultiplied, translucent
+from scoresep.qt.widgets.theme import blend, premultiplied, translucent
 
 # The whole height of the lane; more than that is as bad as can be.
 FULL_SHARE = 0.5

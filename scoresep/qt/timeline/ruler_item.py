@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QFontMetricsF
 
@@ -91,16 +92,11 @@ class RulerItem:
         layout = self._content.layout
         if layout is None or marks is None:
             return
-        first, last = ctx.clip_left - 2, ctx.clip_right + 2
-        for beat in marks.beats:
-            x = ctx.x(beat.frame)
-            if first <= x <= last:
-                ctx.vertical(x, top, bottom, ctx.theme.beat_line)
-        strong = set(marks.strong)
-        for step in [*marks.lines.tolist(), layout.grid.count]:
-            x = ctx.x(float(layout.grid.start_frame[step]))
-            if first <= x <= last:
-                is_strong = step in strong or step == layout.grid.count or len(marks.beats) > 0
-                ctx.vertical(x, top, bottom, ctx.theme.bar_line if is_strong else ctx.theme.beat_line)
+        steps = np.append(marks.lines, layout.grid.count)
+        is_strong = np.isin(steps, [*marks.strong, layout.grid.count]) | (len(marks.beats) > 0)
+        at = layout.grid.start_frame[steps]
+        ctx.verticals(np.array([b.frame for b in marks.beats]), top, bottom, ctx.theme.beat_line)
+        ctx.verticals(at[~is_strong], top, bottom, ctx.theme.beat_line)
+        ctx.verticals(at[is_strong], top, bottom, ctx.theme.bar_line)
         if self._content.difference is not None:
             paint_pending_lines(ctx, self._content.difference, top, bottom)

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QFontMetricsF
 
-from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
+from scoresep.model.quality import DOUBTFUL_CONFIDENCE
 from scoresep.model.segments import Activity, Segment
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.lane import Hit, Lane
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.theme import Theme, blend, ink_on, premultiplied, translucent
 from scoresep.qt.timeline.waveform_item import LEAST_CHANNEL_PX, Strip, WaveColors, paint_wave
+from scoresep.qt.widgets.theme import Theme, blend, ink_on, premultiplied, translucent
 
 STEM_LANE_PX = 54.0
 SINGLE_FROM_PX = 5.0
@@ -154,10 +154,11 @@ class SegmentItem(Lane):
         if at < 0 or frame >= self._end[at]:
             return None
         segment = self.content.segments[at]
-        text = f"{segment.category}: {self._names(segment)}" if segment.part_indices else "silence"
+        category = "set" if self.content.layout is None else segment.category  # no score: players unknown
+        text = f"{category}: {self._names(segment)}" if segment.part_indices else "silence"
         if segment.confidence is not None:
             doubt = "doubtful, " if segment.confidence < DOUBTFUL_CONFIDENCE else ""
-            text += f" ({doubt}{segment.confidence:.0%} sure)"
+            text += f" ({doubt}confidence {segment.confidence:.0%})"
         quality = self.content.qualities[at]
         text = "  ·  ".join(words for words in (text, quality.figures) if words)
         return Hit(segment.start_frame, segment.end_frame, text, detail=quality.advice)
@@ -177,7 +178,7 @@ class PartItem(Lane):
         super().__init__(content)
         self.part_index = part_index
         self.title = "Residual" if part_index is None else content.part_name(part_index)
-        has_stem = part_index in content.stems
+        self.can_stretch = has_stem = part_index in content.stems
         self.least_height = STEM_LANE_PX if has_stem else 22.0
         self.stretch = 0.8 if has_stem else 0.0
         self._activity: Activity | None = next(

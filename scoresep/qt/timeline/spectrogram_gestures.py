@@ -8,10 +8,9 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 
 from scoresep.qt.timeline.gestures import WHEEL_NOTCH, ZOOM_PER_NOTCH
-from scoresep.qt.timeline.lane import PlacedLane
+from scoresep.qt.timeline.lane import HEADER_PX, PlacedLane
 from scoresep.qt.timeline.spectrogram_item import SpectrogramItem
 from scoresep.qt.timeline.spectrogram_picture import PitchRange
-from scoresep.qt.timeline.timeline_canvas import HEADER_PX
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 
 EDGE_PX = 4.0

@@ -21,7 +21,7 @@ from scoresep.qt.timeline.spectrogram_notes import (
     paint_strong,
 )
 from scoresep.qt.timeline.spectrogram_picture import TILE_COLUMNS, PitchRange, range_for
-from scoresep.qt.timeline.theme import blend, translucent
+from scoresep.qt.widgets.theme import blend, translucent
 
 LEAST_LANE_PX = 190.0
 KEYS_PX = 15.0
@@ -101,7 +101,7 @@ class SpectrogramItem(Lane):
         layout, part = self.content.layout, self.content.spectrogram.chosen_part
         if layout is None:
             return False
-        in_sight = layout.visible(ctx.axis.start_frame, ctx.axis.end_frame)
+        in_sight = layout.visible(*ctx.sight)
         return bool((layout.part_index[in_sight] == part).sum() > MOST_OVERTONE_NOTES)
 
     def paint_pinned(self, ctx: PaintContext, top: float, height: float) -> None:

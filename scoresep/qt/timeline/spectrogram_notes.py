@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from scoresep.model.colors import legible
+from scoresep.model.colors import make_legible
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.difference import DOUBTFUL
 from scoresep.qt.timeline.note_item import MOST_SINGLE_NOTES, covered_pixels
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.score_layout import ScoreLayout
-from scoresep.qt.timeline.theme import blend, premultiplied, translucent
+from scoresep.qt.widgets.theme import blend, premultiplied, translucent
 
 # Notes are never flatter than this, so that they can be seen and grasped.
 LEAST_NOTE_PX = 5.0
@@ -78,7 +78,7 @@ def paint_notes(ctx: PaintContext, content: TimelineContent, room: PitchRoom) ->
     if layout is None:
         return
     places = _pitched(layout, layout.visible(*ctx.frame_range(4.0)))
-    if len(layout.visible(ctx.axis.start_frame, ctx.axis.end_frame)) > MOST_SINGLE_NOTES:
+    if len(layout.visible(*ctx.sight)) > MOST_SINGLE_NOTES:
         _paint_lines(ctx, content, layout, places, room)
         return
     rects = note_rects(ctx, layout, places, room)
@@ -98,7 +98,7 @@ def _pitched(layout: ScoreLayout, places: NDArray[np.int64]) -> NDArray[np.int64
 def part_color(ctx: PaintContext, content: TimelineContent, part: int) -> QColor:
     """Return the colour of a part, clearer than in other lanes since it lies over colours; pale where not heard."""
     least = DARK_CONTRAST if ctx.theme.is_dark else LIGHT_CONTRAST
-    color = ctx.theme.part_color(legible(content.part_color(part), ctx.theme.ground.name(), least))
+    color = ctx.theme.part_color(make_legible(content.part_color(part), ctx.theme.ground.name(), least))
     return blend(color, ctx.theme.ground, 0.5) if part in content.silent_parts else color
 
 

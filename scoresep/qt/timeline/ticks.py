@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,12 +86,15 @@ def bar_marks(
     stride = next((s for s in BAR_STRIDES if s * bar_px >= label_px), BAR_STRIDES[-1])
     steps = np.arange(first, last)
     wanted = steps[(grid.number[steps] % stride == 0) | grid.is_jump[steps] | (steps == 0)]
-    xs = grid.start_frame / axis.frames_per_px
+    xs = (grid.start_frame / axis.frames_per_px).tolist()
     taken: list[int] = []
+    taken_x = [-np.inf, np.inf]
     # where the path jumps the number says most, so it is placed first
     for step in sorted(wanted.tolist(), key=lambda s: (not grid.is_jump[s] and s != 0, s)):
-        if all(abs(xs[step] - xs[other]) >= label_px for other in taken):
+        at = bisect(taken_x, xs[step])
+        if xs[step] - taken_x[at - 1] >= label_px and taken_x[at] - xs[step] >= label_px:
             taken.append(step)
+            taken_x.insert(at, xs[step])
     return BarMarks(
         labelled=tuple(sorted(taken)),
         lines=steps if bar_px >= least_bar_px else wanted,

@@ -9,9 +9,10 @@ from PySide6.QtCore import QPointF, Signal
 from PySide6.QtWidgets import QWidget
 
 from scoresep.qt.timeline.content import TimelineContent
+from scoresep.qt.timeline.lane import HEADER_PX
 from scoresep.qt.timeline.readout import Readout, readout_at
 from scoresep.qt.timeline.time_axis import TimeAxis
-from scoresep.qt.timeline.timeline_canvas import HEADER_PX, TimelineCanvas
+from scoresep.qt.timeline.timeline_canvas import TimelineCanvas
 
 # Without a recording frames are counted at this rate.
 SCORE_ONLY_RATE = 44100
@@ -194,7 +195,7 @@ class TimelineNavigation(QWidget):
                 selection = None
         if selection != self.canvas.selection:
             self.canvas.selection = selection
-            self.canvas.update()
+            self.canvas.repaint_overlay()
             self.selection_changed.emit(selection)
 
     def select(self, start_frame: int, end_frame: int) -> None:
@@ -226,7 +227,7 @@ class TimelineNavigation(QWidget):
         found = self.canvas.hit_at(position) if position is not None else None
         if found != self.canvas.touched:
             self.canvas.touched = found
-            self.canvas.update()
+            self.canvas.repaint_overlay()
         if position is None or position.x() < HEADER_PX:
             self.readout_changed.emit(None)
             return

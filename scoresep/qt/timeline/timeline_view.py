@@ -10,7 +10,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QPalette, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QScrollBar, QWidget
 
 from scoresep.model.alignment import Alignment
@@ -32,9 +32,9 @@ from scoresep.qt.timeline.note_selecting import NoteSelecting
 from scoresep.qt.timeline.score_layout import score_layout
 from scoresep.qt.timeline.spectrogram_gestures import SpectrogramGestures
 from scoresep.qt.timeline.spectrogram_picture import SpectrogramPicture
-from scoresep.qt.timeline.theme import Theme
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 from scoresep.qt.timeline.wave_data import WaveData
+from scoresep.qt.widgets.theme import Theme
 
 
 class Follow(StrEnum):
@@ -60,6 +60,7 @@ class TimelineView(TimelineNavigation):
         self._segment_frames = 0
         self._follow = Follow.PAGE
         self._own_theme: QPalette | None = None
+        self._is_painted = False
         self._across = AxisScrollBar(self)
         self._down = QScrollBar(Qt.Orientation.Vertical, self)
         layout = QGridLayout(self)
@@ -194,7 +195,7 @@ class TimelineView(TimelineNavigation):
         """Show over the ruler which stretches of running work are done; None where none runs."""
         if stretches != self._content.finished:
             self._content.finished = stretches
-            self.canvas.update()
+            self.canvas.repaint_overlay()
 
     @property
     def shows_curves(self) -> bool:
@@ -230,6 +231,11 @@ class TimelineView(TimelineNavigation):
             elif self._follow is Follow.CENTER:
                 self.canvas.set_axis(self.axis.centered(frame))
 
+    @property
+    def is_playing(self) -> bool:
+        """Whether the playhead runs by itself."""
+        return self._is_playing
+
     def set_playing(self, is_playing: bool) -> None:
         """Tell whether the playhead runs by itself; where it starts to, it is brought into sight."""
         if is_playing and not self._is_playing and self.playhead_frame is not None and self._follow is not Follow.OFF:
@@ -244,7 +250,7 @@ class TimelineView(TimelineNavigation):
         """Show which range is looped."""
         if loop != self.canvas.loop:
             self.canvas.loop = loop
-            self.canvas.update()
+            self.canvas.repaint_overlay()
 
     # -------------------------------------------------------------------------------------------- inside
 
@@ -300,6 +306,16 @@ class TimelineView(TimelineNavigation):
 
     def _apply_theme(self) -> None:
         self.canvas.set_theme(Theme.from_palette(self._own_theme or self.palette()))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        if not self._is_painted:
+            # loading pyqtgraph takes a third of a second of CPU: the window, which opens without a timeline, goes first
+            from scoresep.qt.timeline.scene import TimelineScene
+
+            self._is_painted = True
+            scene = TimelineScene(self.canvas)
+            self.canvas.paint_with(scene)
+            scene.show()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

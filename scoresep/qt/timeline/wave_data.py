@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scoresep.errors import ScoreSepError
 from scoresep.model.audio import SampleSource
 from scoresep.model.peaks import BASE_FRAMES, Envelope, PeakPyramid, envelope_of_line, envelope_of_samples
 
 CHUNK_FRAMES = 1 << 15
 KEPT_CHUNKS = 12
+_log = logging.getLogger(__name__)
 
 
 class WaveData:
@@ -84,8 +87,12 @@ class WaveData:
         if index in self._chunks:
             self._chunks.move_to_end(index)
         else:
-            start = index * CHUNK_FRAMES
-            self._chunks[index] = self.source.read(start, min(start + CHUNK_FRAMES, self.source.frames))
+            start, stop = index * CHUNK_FRAMES, min((index + 1) * CHUNK_FRAMES, self.source.frames)
+            try:
+                self._chunks[index] = self.source.read(start, stop)
+            except ScoreSepError as error:  # said where it is played; while painting there is only a line to draw
+                _log.warning("%s", error)
+                self._chunks[index] = np.zeros((self.source.channels, stop - start), np.float32)
             while len(self._chunks) > KEPT_CHUNKS:
                 self._chunks.popitem(last=False)
         return self._chunks[index]

@@ -14,8 +14,8 @@ from scoresep.model.peaks import Envelope
 from scoresep.qt.timeline.content import TimelineContent
 from scoresep.qt.timeline.lane import EMPTY_LANE_PX, Lane
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.theme import blend, premultiplied, translucent
 from scoresep.qt.timeline.wave_data import WaveData
+from scoresep.qt.widgets.theme import blend, premultiplied, translucent
 
 # Parts of a pixel in which the edge of a waveform is smoothed.
 STEPS = 32
@@ -169,6 +169,7 @@ class WaveformItem(Lane):
 
     title = "Recording"
     stretch = 1.0
+    can_stretch = True
 
     def __init__(self, content: TimelineContent) -> None:
         super().__init__(content)

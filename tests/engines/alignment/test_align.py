@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines_audio import RATE, Playing, melody_rows, play
+from engines_audio import RATE, PlaybackController, melody_rows, play
 from small_scores import score_of, straight
 
 from scoresep.engines.alignment.align import align
@@ -79,7 +79,7 @@ def test_shifting_the_sound_shifts_the_alignment(
 @pytest.mark.parametrize(("semitones", "cents"), [(3, 0.0), (-6, 20.0), (0, 40.0), (0, -45.0)])
 def test_other_keys_and_tunings_are_found(semitones: int, cents: float) -> None:
     unfolded = piece()
-    source, onset_s = play(unfolded, Playing(semitones=semitones, cents=cents))
+    source, onset_s = play(unfolded, PlaybackController(semitones=semitones, cents=cents))
     alignment = aligned(source, unfolded)
     assert alignment.transposition_semitones == semitones
     assert abs(alignment.tuning_cents - cents) < 8
@@ -89,14 +89,14 @@ def test_other_keys_and_tunings_are_found(semitones: int, cents: float) -> None:
 @pytest.mark.parametrize("quarter_s", [0.34, 1.3])
 def test_half_and_double_tempo(quarter_s: float) -> None:
     unfolded = piece()
-    source, onset_s = play(unfolded, Playing(quarter_s=quarter_s))
+    source, onset_s = play(unfolded, PlaybackController(quarter_s=quarter_s))
     assert np.quantile(errors_s(aligned(source, unfolded), onset_s), 0.9) < 0.04
 
 
 def test_recording_that_stops_before_the_score_does() -> None:
     unfolded = piece(2, 16)
     stop_s = 13.2
-    source, onset_s = play(unfolded, Playing(stop_s=stop_s))
+    source, onset_s = play(unfolded, PlaybackController(stop_s=stop_s))
     alignment = aligned(source, unfolded)
     is_played = onset_s < stop_s
     assert (alignment.note_times.is_present == is_played).mean() > 0.96
@@ -106,7 +106,7 @@ def test_recording_that_stops_before_the_score_does() -> None:
 
 def test_silence_and_noise_at_the_ends_belong_to_no_note() -> None:
     unfolded = piece()
-    source, onset_s = play(unfolded, Playing(lead_s=8.0, tail_s=7.0))
+    source, onset_s = play(unfolded, PlaybackController(lead_s=8.0, tail_s=7.0))
     noise = np.random.default_rng(0).normal(0, 0.002, source.frames)
     noisy = ArraySource(source.read(0, source.frames) + noise[None].astype(np.float32), RATE)
     alignment = aligned(noisy, unfolded)
@@ -174,7 +174,7 @@ def test_cancelling_stops_the_work() -> None:
 @pytest.mark.parametrize("seconds", [0.05, 0.4])
 def test_very_short_recordings_do_no_harm(seconds: float) -> None:
     unfolded = piece(1, 1)
-    source, _ = play(unfolded, Playing(lead_s=0.0))
+    source, _ = play(unfolded, PlaybackController(lead_s=0.0))
     short = ArraySource(source.read(0, round(seconds * RATE)), RATE)
     alignment = aligned(short, unfolded)
     assert len(alignment.note_times) == len(unfolded.notes)

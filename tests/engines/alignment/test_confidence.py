@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engines_audio import RATE, Playing, melody_rows, play
+from engines_audio import RATE, PlaybackController, melody_rows, play
 from small_scores import score_of, straight
 
 from scoresep.engines.alignment.align import align
 from scoresep.engines.alignment.confidence import NoteEvidence, note_confidence, unsteadiness
 from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.model.audio import ArraySource
-from scoresep.model.confidence import DOUBTFUL_CONFIDENCE
+from scoresep.model.quality import DOUBTFUL_CONFIDENCE
 from scoresep.progress import Progress
 
 MEASURES = 16
@@ -31,17 +31,17 @@ def evidence_of(absence: np.ndarray, **changed: np.ndarray) -> NoteEvidence:
 
 def test_doubtful_places_are_those_where_the_recording_departs() -> None:
     unfolded = straight(score_of(melody_rows(3, 2, MEASURES), MEASURES))
-    source, onset_s = play(unfolded, Playing(quarter_s=0.5))
+    source, onset_s = play(unfolded, PlaybackController(quarter_s=0.5))
     samples = source.read(0, source.frames).copy()
     first, last = round(12 * RATE), round(19 * RATE)
     samples[:, first:last] = samples[:, first:last][:, ::-1]
     times = align(ArraySource(samples, RATE), unfolded, AlignmentOptions(), Progress()).note_times
     there = times.is_present
     is_wrong = np.abs(times.onset_frame / RATE - onset_s) > 0.1
-    is_unsure = times.confidence < DOUBTFUL_CONFIDENCE
+    is_doubtful = times.confidence < DOUBTFUL_CONFIDENCE
     assert (is_wrong & there).sum() >= 5
-    assert is_wrong[there & is_unsure].mean() > 3 * is_wrong[there].mean()
-    assert is_unsure[there & is_wrong].mean() > 0.5
+    assert is_wrong[there & is_doubtful].mean() > 3 * is_wrong[there].mean()
+    assert is_doubtful[there & is_wrong].mean() > 0.5
     assert times.confidence[there & ((onset_s < 10) | (onset_s > 21))].mean() > 0.9
 
 

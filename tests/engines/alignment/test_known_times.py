@@ -9,7 +9,7 @@ import pytest
 from separation_audio import RATE, notes_of, played
 from small_scores import scale_score
 
-from scoresep.engines.alignment.known_times import sounding_pitch
+from scoresep.engines.alignment.align import sounding_pitch
 from scoresep.model.alignment import NoteTimes
 from scoresep.model.audio import ArraySource
 from scoresep.model.path import performance_path, unfold

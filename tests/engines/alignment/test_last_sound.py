@@ -10,8 +10,8 @@ from engines_audio import RATE, melody_rows, play_tones
 from small_scores import score_of, straight
 
 from scoresep.engines.alignment.align import align
-from scoresep.engines.alignment.last_sound import RATE_HZ, last_sound_end_s
-from scoresep.engines.alignment.note_patches import DB_SCALE, HeardLevels
+from scoresep.engines.alignment.note_times import RATE_HZ, last_sound_end_s
+from scoresep.engines.alignment.onset_detection import DB_SCALE, OnsetSpectrogram
 from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.model.alignment import Alignment
 from scoresep.model.score import UnfoldedScore
@@ -20,13 +20,13 @@ from scoresep.progress import Progress
 MEASURES, QUARTER_S, LEAD_S = 6, 0.6, 0.5
 
 
-def levels_of(level_db: np.ndarray) -> HeardLevels:
+def levels_of(level_db: np.ndarray) -> OnsetSpectrogram:
     overall = np.stack([level_db / DB_SCALE, np.zeros(len(level_db))], axis=1).astype(np.float32)
     nothing = np.zeros((0, 0), np.float16)
-    return HeardLevels(nothing, nothing, overall)
+    return OnsetSpectrogram(nothing, nothing, overall)
 
 
-def sound(end_s: float, fading_db_per_s: float = 0.0) -> HeardLevels:
+def sound(end_s: float, fading_db_per_s: float = 0.0) -> OnsetSpectrogram:
     """Make a level that stays from 1 s to `end_s`, or fades, and then falls in no time."""
     time_s = np.arange(round(8 * RATE_HZ)) / RATE_HZ
     level_db = -10 - fading_db_per_s * (time_s - 1)

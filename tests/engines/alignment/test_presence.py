@@ -6,13 +6,14 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from scoresep.engines.alignment.presence import COMES_BACK, LEAVES, absent_notes
+from scoresep.engines.alignment.confidence import ABSENCE, absent_notes
 
 
 def test_agrees_with_summing_over_all_ways_to_play() -> None:
     log_ratio = np.array([-2.0, 1.5, 2.0, -1.0, 0.5, 3.0])
-    step = np.array([[1 - LEAVES, LEAVES], [COMES_BACK, 1 - COMES_BACK]])
-    start = np.array([1 - LEAVES / COMES_BACK, LEAVES / COMES_BACK])
+    leaves, comes_back = ABSENCE.leaves, ABSENCE.comes_back
+    step = np.array([[1 - leaves, leaves], [comes_back, 1 - comes_back]])
+    start = np.array([1 - leaves / comes_back, leaves / comes_back])
     weight, absent = 0.0, np.zeros(6)
     for states in product((0, 1), repeat=6):
         p = start[states[0]] * np.prod([step[a, b] for a, b in pairwise(states)])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engines_audio import RATE, Playing, melody_rows, play
+from engines_audio import RATE, PlaybackController, melody_rows, play
 from small_scores import score_of
 
 from scoresep.engines.alignment.align import align, align_as_played
@@ -38,7 +38,7 @@ def along(score: Score, choices: PathChoices) -> UnfoldedScore:
 
 
 def found(score: Score, played: PathChoices, **how: float) -> tuple[PathChoices, Alignment, np.ndarray]:
-    source, onset_s = play(along(score, played), replace(Playing(), **how))  # type: ignore[arg-type]
+    source, onset_s = play(along(score, played), replace(PlaybackController(), **how))  # type: ignore[arg-type]
     choices, alignment = align_as_played(source, along(score, AS_WRITTEN), AS_WRITTEN, AlignmentOptions(), Progress())
     return choices, alignment, onset_s
 
@@ -97,3 +97,21 @@ def test_a_score_without_repeats_leaves_nothing_to_be_found() -> None:
     assert has_choices(minuet())
     assert not has_choices(score_of(melody_rows(1, 2, 4), 4))
     assert len(repeat_sites(minuet())) == 2
+
+
+def test_of_two_jumps_the_one_that_was_played_is_found() -> None:
+    """A rondo: bars 1-4, 5-8, da capo to the fine in bar 4, 9-12, da capo once more."""
+    marks = {FIRST: (Mark.FINE,), SECOND: (Mark.DA_CAPO_AL_FINE,), MEASURES - 1: (Mark.DA_CAPO_AL_FINE,)}
+    rondo = score_of(melody_rows(5, 2, MEASURES), MEASURES, marks=marks)
+    played = PathChoices(skipped_jumps=frozenset({(SECOND, Mark.DA_CAPO_AL_FINE)}))
+    choices, _, _ = found(rondo, played)
+    assert performance_path(rondo, choices)[0] == performance_path(rondo, played)[0]
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_an_order_that_the_file_states_is_kept_unless_another_was_played(follows: bool) -> None:
+    stated = tuple(range(4)) + tuple(range(MEASURES))
+    score = replace(minuet(), stated_order=stated)
+    assert has_choices(score)
+    played = PathChoices(follows_stated_order=follows)
+    assert found(score, played)[0] == played

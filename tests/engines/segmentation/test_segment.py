@@ -9,7 +9,6 @@ from small_scores import Row, even_alignment, scale_score, score_of, straight
 
 from scoresep.engines.segmentation.options import SegmentationOptions
 from scoresep.engines.segmentation.segment import segment
-from scoresep.engines.segmentation.without_score import find_states
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import ArraySource
 from scoresep.model.score import UnfoldedScore
@@ -157,19 +156,6 @@ def test_a_part_without_any_note_in_the_recording_stays_silent() -> None:
     activities = segment(recorded(as_written(unfolded)), unfolded, Alignment(alignment.time_map, without), Progress())
     assert len(activities[1].start_frame) == 0
     assert len(activities[0].start_frame) == 2
-
-
-def test_without_a_score_stretches_that_sound_alike_get_one_state() -> None:
-    rng = np.random.default_rng(1)
-    sounds = rng.uniform(0, 2, (3, 97))
-    order = np.array([0, 1, 0, 2, 1])
-    heard = np.repeat(sounds[order], 200, axis=0) * rng.uniform(0.9, 1.1, (1000, 97))
-    state = find_states(heard.astype(np.float32), 3)
-    middle = state[100::200]
-    assert len(set(middle.tolist())) == 3
-    assert middle[0] == middle[2]
-    assert middle[1] == middle[4]
-    assert np.mean(state == np.repeat(middle, 200)) > 0.98
 
 
 def test_segments_are_surer_where_everything_is_as_the_score_has_it() -> None:

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from separation_audio import notes_of
 
 from scoresep.engines.separation.activity import Tolerances, note_intervals, paint, pitches_of
-from scoresep.engines.separation.axis import fit_axis
-from scoresep.engines.separation.grid import FrameGrid
-from scoresep.engines.separation.nmf.templates import LOBE_BINS, band_bumps, hann_lobe, make_atoms, neighbour_weights
+from scoresep.engines.separation.nmf.dictionary import LOBE_BINS, band_bumps, hann_lobe, make_atoms, neighbour_weights
+from scoresep.engines.separation.stft import FrameGrid, fit_axis
 
 CPU = torch.device("cpu")
 GRID = FrameGrid(16000, 160000, 512)

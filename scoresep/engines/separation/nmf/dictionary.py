@@ -1,7 +1,7 @@
-"""The dictionary of one recording: which rows there are, when they may sound, and what was learned of them.
+"""What the pitches of a part have in common by frequency, as bodies, bores and throats give it to them.
 
-Rows, in this order: for every pitch of every stem one row for each of its shifts; one broadband row for every stem's
-attacks; one for what else of it has no pitch (breath, bow, drums); the residual's bands.
+The other way to know a partial from those of other pitches is by its number (`templates.neighbour_weights`): a
+clarinet's even partials are weak at every pitch, a singer's vowel is strong at the same frequencies for all pitches.
 """
 
 from __future__ import annotations
@@ -13,19 +13,154 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scoresep.engines.separation.activity import attack_intervals, note_intervals, paint, pitches_of
-from scoresep.engines.separation.axis import FitAxis, fit_axis
-from scoresep.engines.separation.grid import FrameGrid
-from scoresep.engines.separation.nmf.envelopes import Envelopes
+from scoresep.engines.separation.activity import Pitches, attack_intervals, note_intervals, paint, pitches_of
 from scoresep.engines.separation.nmf.settings import NmfSettings
-from scoresep.engines.separation.nmf.templates import Atoms, band_bumps, make_atoms, neighbour_weights
+from scoresep.engines.separation.stft import FitAxis, FrameGrid, fit_axis
 from scoresep.model.alignment import SoundingNotes
+
+ENVELOPE_TINY = 1e-9
+LOWEST_MIDI = 20.0
+BINS = 130  # semitones
+WIDTH_SEMITONES = 2.0
+
+
+class Envelopes:
+    """One smooth envelope over frequency for each stem, and what it says of every partial.
+
+    It is computed on the CPU: there is little of it, and sums come out the same every time there.
+
+    Parameters
+    ----------
+    pitches : Pitches
+    stem_count, partials : int
+    """
+
+    def __init__(self, pitches: Pitches, stem_count: int, partials: int) -> None:
+        number = np.arange(1, partials + 1)
+        at = np.clip(pitches.midi[:, None] + 12.0 * np.log2(number) - LOWEST_MIDI, 0.0, BINS - 1.001)
+        low = np.floor(at).astype(np.int64)
+        self._low = torch.from_numpy(low + BINS * pitches.stem[:, None])
+        self._part = torch.from_numpy((at - low).astype(np.float32))
+        self._size = BINS * stem_count
+        # loudness of a partial = loudness per hertz times the distance of partials
+        self._spacing = torch.from_numpy(2.0 ** ((pitches.midi[:, None] - 69.0) / 12.0)).float()
+        apart = np.arange(BINS)[:, None] - np.arange(BINS)
+        smooth = np.exp(-0.5 * (apart / WIDTH_SEMITONES) ** 2)
+        self._smooth = torch.from_numpy((smooth / smooth.sum(1, keepdims=True)).astype(np.float32))
+
+    def shared(self, heard: Tensor, exposure: Tensor) -> Tensor:
+        """Return what the envelopes say of the partials, shape (pitches, partials).
+
+        Parameters
+        ----------
+        heard, exposure : Tensor [shape=(pitches, partials)], float32
+            How loud every partial was, and how much of its pitch there was; their ratio is its share.
+        """
+        device, heard, exposure = heard.device, heard.cpu(), exposure.cpu()
+        density = self._gathered(heard / self._spacing) / (self._gathered(exposure * (heard > 0)) + ENVELOPE_TINY)
+        flat = density.reshape(-1)
+        at_partials = (1.0 - self._part) * flat[self._low] + self._part * flat[self._low + 1]
+        return (at_partials * self._spacing * (heard > 0)).to(device)
+
+    def _gathered(self, values: Tensor) -> Tensor:
+        total = values.new_zeros(self._size)
+        total.index_add_(0, self._low.reshape(-1), (values * (1.0 - self._part)).reshape(-1))
+        total.index_add_(0, self._low.reshape(-1) + 1, (values * self._part).reshape(-1))
+        return total.reshape(-1, BINS) @ self._smooth
+
+
+LOBE_BINS = 9  # bins that a partial reaches: the main lobe of the Hann window (4) and the first of its side lobes
+MAX_PARTIAL_HZ = 20_000.0
+MAX_PARTIALS = 120
+NEIGHBOUR_SEMITONES = 3.0
+FAR_WEIGHT = 0.1
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Partials of pitched rows on the frequency grid.
+
+    Attributes
+    ----------
+    bins : Tensor [shape=(rows, partials, LOBE_BINS)], int64
+    values : Tensor [shape=(rows, partials, LOBE_BINS)], float32
+        Adds up to 1 for every partial; 0 for partials that do not exist.
+    """
+
+    bins: Tensor
+    values: Tensor
+
+    def of(self, rows: Tensor) -> Atoms:
+        """Return those of some rows."""
+        return Atoms(self.bins[rows], self.values[rows])
+
+    def on(self, axis: FitAxis) -> Atoms:
+        """Return the same partials on the axis of the fit."""
+        return Atoms(axis.of_bin[self.bins], self.values)
+
+    def spectra(self, loudness: Tensor, size: int) -> Tensor:
+        """Return the spectra of rows with the given loudness of partials, shape (rows, size)."""
+        result = loudness.new_zeros(loudness.shape[0], size)
+        for lobe in range(
+            LOBE_BINS
+        ):  # partials lie too far apart to meet in one step, so that sums are repeatable on a GPU
+            result.scatter_add_(1, self.bins[..., lobe], self.values[..., lobe] * loudness)
+        return result
+
+    def project(self, spectra: Tensor) -> Tensor:
+        """Return the inner product of spectra with every partial, shape (rows, partials)."""
+        rows = spectra.shape[0]
+        picked = spectra.gather(1, self.bins.reshape(rows, -1)).reshape(self.bins.shape)
+        return (picked * self.values).sum(-1)
+
+
+def hann_lobe(offset: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the magnitude of a Hann window's spectrum `offset` bins from its centre, 1 at the centre."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.abs(np.sinc(offset) / (1.0 - offset**2))
+    return np.where(np.abs(np.abs(offset) - 1.0) < 1e-6, 0.5, value)
+
+
+def make_atoms(midi: NDArray[np.float64], grid: FrameGrid, device: torch.device) -> Atoms:
+    """Return the partials of rows with the given pitches."""
+    f0_hz = 440.0 * 2.0 ** ((midi - 69.0) / 12.0)
+    top_hz = min(MAX_PARTIAL_HZ, grid.sample_rate / 2)
+    partials = int(np.clip(top_hz // f0_hz.min(), 1, MAX_PARTIALS)) if len(f0_hz) else 1
+    centre = f0_hz[:, None] * np.arange(1, partials + 1) / grid.bin_hz
+    middle = np.round(centre).astype(np.int64)
+    bins = middle[..., None] + np.arange(LOBE_BINS) - LOBE_BINS // 2
+    values = hann_lobe(bins - centre[..., None])
+    values[(bins < 0) | (bins >= grid.bins)] = 0.0
+    values[centre * grid.bin_hz >= top_hz] = 0.0
+    total = values.sum(-1, keepdims=True)
+    values = np.divide(values, total, out=np.zeros_like(values), where=total > 0.1)
+    return Atoms(
+        torch.from_numpy(np.clip(bins, 0, grid.bins - 1)).to(device),
+        torch.from_numpy(values.astype(np.float32)).to(device),
+    )
+
+
+def neighbour_weights(pitches: Pitches, device: torch.device) -> Tensor:
+    """Return how much pitches of one stem know of each other, shape (pitches, pitches)."""
+    apart = np.abs(pitches.midi[:, None] - pitches.midi)
+    weight = np.exp(-0.5 * (apart / NEIGHBOUR_SEMITONES) ** 2) + FAR_WEIGHT
+    weight *= pitches.stem[:, None] == pitches.stem
+    return torch.from_numpy(weight.astype(np.float32)).to(device)
+
+
+def band_bumps(bins: int, bin_hz: float, bands: int, device: torch.device) -> Tensor:
+    """Return overlapping triangles, even on the mel scale, that add up to 1 in every bin; shape (bands, bins)."""
+    mel = np.log1p(np.arange(bins) * bin_hz / 700.0)
+    at = np.interp(mel, np.linspace(0.0, mel[-1], bands), np.arange(bands, dtype=np.float64))
+    bumps = np.clip(1.0 - np.abs(at - np.arange(bands)[:, None]), 0.0, 1.0)
+    return torch.from_numpy(bumps.astype(np.float32)).to(device)
+
 
 TINY = 1e-9
 PITCHES_AT_ONCE = 256  # so that tables of many parts stay small
 
 
-class Rows:
+class Components:
     """Which rows there are, to which stem they belong, and when they may sound.
 
     Parameters
@@ -60,7 +195,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self.stem)
 
-    def nearness(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def activation_prior(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return which rows may sound in the windows [first, last), and how near they are to their notes.
 
         Returns
@@ -83,7 +218,7 @@ class Rows:
 
 
 @dataclass
-class Seen:
+class SufficientStatistics:
     """What was seen of the dictionary.
 
     Attributes
@@ -107,14 +242,16 @@ class Dictionary:
 
     Parameters
     ----------
-    rows : Rows
+    rows : Components
     grid : FrameGrid
     channels : int
     settings : NmfSettings
     device : torch.device
     """
 
-    def __init__(self, rows: Rows, grid: FrameGrid, channels: int, settings: NmfSettings, device: torch.device) -> None:
+    def __init__(
+        self, rows: Components, grid: FrameGrid, channels: int, settings: NmfSettings, device: torch.device
+    ) -> None:
         self.rows, self.grid, self.channels, self.settings, self.device = rows, grid, channels, settings, device
         self.axis: FitAxis = fit_axis(grid.bins, grid.bin_hz, settings.full_resolution_hz, device)
         self.stem = torch.from_numpy(rows.stem).to(device)
@@ -192,18 +329,18 @@ class Dictionary:
     def _with_residual(gains: Tensor) -> Tensor:
         return torch.cat([gains, gains.new_ones(1, *gains.shape[1:])])
 
-    def nothing_seen(self) -> Seen:
+    def nothing_seen(self) -> SufficientStatistics:
         """Return what is known before anything was seen."""
         rows, device = len(self.rows), self.device
         heard = torch.zeros(rows, self.axis.size, device=device)
-        return Seen(heard, torch.zeros(rows, device=device), torch.zeros_like(self.gains))
+        return SufficientStatistics(heard, torch.zeros(rows, device=device), torch.zeros_like(self.gains))
 
-    def learn(self, seen: Seen, sharing: float) -> None:
+    def fit(self, seen: SufficientStatistics, sharing: float) -> None:
         """Take one step towards what was seen: a multiplicative update of all parameters.
 
         Parameters
         ----------
-        seen : Seen
+        seen : SufficientStatistics
         sharing : float
             How many windows of mean loudness the opinion of the stem's other pitches counts for.
         """
@@ -233,12 +370,14 @@ class Dictionary:
             in_channels = seen.gains_heard + TINY
             self.gains = in_channels / in_channels.mean(1, keepdim=True)
 
-    def observe(self, seen: Seen, rows: Tensor, spectra: Tensor, loudness: Tensor, ratio: Tensor) -> None:
+    def observe(
+        self, seen: SufficientStatistics, rows: Tensor, spectra: Tensor, loudness: Tensor, ratio: Tensor
+    ) -> None:
         """Add what a block of windows says.
 
         Parameters
         ----------
-        seen : Seen
+        seen : SufficientStatistics
         rows : Tensor [shape=(active,)], int64
         spectra : Tensor [shape=(channels, active, axis)], float32
             Of these rows, as the channels have them.

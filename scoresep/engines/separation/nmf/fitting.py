@@ -19,8 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scoresep.engines.separation.grid import read_spectra
-from scoresep.engines.separation.nmf.dictionary import TINY, Dictionary, Seen
+from scoresep.engines.separation.nmf.dictionary import TINY, Dictionary, SufficientStatistics
+from scoresep.engines.separation.stft import read_spectra
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
 
@@ -53,23 +53,23 @@ class Block:
 
 def make_block(dictionary: Dictionary, spectra: Tensor, first: int) -> Block:
     """Prepare the fit of the windows from `first`, given their spectra, shape (channels, windows, bins)."""
-    rows, near = dictionary.rows.nearness(first, first + spectra.shape[1])
+    rows, near = dictionary.rows.activation_prior(first, first + spectra.shape[1])
     settings, device = dictionary.settings, dictionary.device
     cost = (1.0 - near) * settings.far_cost
     cost[:, rows >= dictionary.rows.residual.start] += settings.residual_cost
     magnitude = dictionary.axis.reduce(spectra.abs() ** settings.magnitude_exponent)
-    nearness = torch.from_numpy(near).to(device)
+    activation_prior = torch.from_numpy(near).to(device)
     level = magnitude.sum((0, 2))[:, None] / magnitude.shape[0]
     return Block(
         torch.from_numpy(rows).to(device),
         dictionary.rows.stem[rows],
         magnitude,
-        nearness * level / (nearness > 0).sum(1, keepdim=True),
+        activation_prior * level / (activation_prior > 0).sum(1, keepdim=True),
         torch.from_numpy(cost.astype(np.float32)).to(device),
     )
 
 
-class Table:
+class ComponentSpectra:
     """The spectra and gains of a dictionary as it stands, computed once for many blocks."""
 
     def __init__(self, dictionary: Dictionary) -> None:
@@ -85,7 +85,7 @@ class Table:
         return torch.stack([spectra * gains[:, channel] for channel in range(gains.shape[1])])
 
 
-def fit_loudness(block: Block, spectra: Tensor, rounds: int, check: Callable[[], None]) -> None:
+def update_activations(block: Block, spectra: Tensor, rounds: int, check: Callable[[], None]) -> None:
     """Improve the loudnesses of a block, in place.
 
     Parameters
@@ -106,7 +106,7 @@ def fit_loudness(block: Block, spectra: Tensor, rounds: int, check: Callable[[],
         block.loudness.masked_fill_(block.loudness < FAINTEST, 0.0)
 
 
-def collect(dictionary: Dictionary, block: Block, spectra: Tensor, seen: Seen) -> None:
+def accumulate(dictionary: Dictionary, block: Block, spectra: Tensor, seen: SufficientStatistics) -> None:
     """Add what a block says about the dictionary."""
     ratio = [
         block.loudness.T @ _ratio(magnitude, block.loudness, spectrum)
@@ -121,7 +121,7 @@ def _ratio(magnitude: Tensor, loudness: Tensor, spectrum: Tensor) -> Tensor:
     return torch.div(magnitude, model, out=model)
 
 
-def learn(
+def fit(
     source: SampleSource, dictionary: Dictionary, block_windows: int, progress: Progress
 ) -> list[tuple[int, int, Block]]:
     """Learn the dictionary from a recording, or from even parts of a long one.
@@ -147,17 +147,17 @@ def learn(
         spectra = read_spectra(source, dictionary.grid, first, last, dictionary.device)
         blocks.append(make_block(dictionary, spectra, first))
     for turn in range(settings.learn_iterations):
-        seen, table = dictionary.nothing_seen(), Table(dictionary)
+        seen, table = dictionary.nothing_seen(), ComponentSpectra(dictionary)
         for i, block in enumerate(blocks):
             done = (turn + i / len(blocks)) / settings.learn_iterations
             progress.update(0.1 + 0.9 * done, "Learning the sounds of the parts")
             spectra = table.of(block.rows)
-            fit_loudness(block, spectra, 1, progress.check)
+            update_activations(block, spectra, 1, progress.check)
             if turn >= FIXED_ROUNDS:
-                collect(dictionary, block, spectra, seen)
+                accumulate(dictionary, block, spectra, seen)
         if turn >= FIXED_ROUNDS:
             ease = turn / max(settings.learn_iterations - 1, 1)
-            dictionary.learn(seen, settings.sharing_first ** (1 - ease) * settings.sharing**ease)
+            dictionary.fit(seen, settings.sharing_first ** (1 - ease) * settings.sharing**ease)
     return [(first, last, block) for (first, last), block in zip(ranges, blocks, strict=True)]
 
 

@@ -11,26 +11,20 @@ Signal Processing Magazine 31(3), 2014, doi:10.1109/MSP.2013.2296076.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from scoresep.engines.separation.block_by_block import stems_block_by_block
-from scoresep.engines.separation.devices import choose_device, free_bytes
-from scoresep.engines.separation.grid import FrameGrid, make_grid, read_spectra
-from scoresep.engines.separation.nmf.dictionary import Dictionary, Rows
-from scoresep.engines.separation.nmf.fitting import Block, Table, fit_loudness, learn, make_block
-from scoresep.engines.separation.nmf.keeping import Sounds, sounds_of
+from scoresep.engines.separation.compute import LEAST_BLOCK_WINDOWS, ComputeContext
+from scoresep.engines.separation.devices import free_bytes
+from scoresep.engines.separation.nmf.checkpoint import NmfDictionaryState, dictionary_state_of
+from scoresep.engines.separation.nmf.dictionary import Components, Dictionary
+from scoresep.engines.separation.nmf.fitting import Block, ComponentSpectra, fit, make_block, update_activations
 from scoresep.engines.separation.nmf.masks import masked, stem_powers
-from scoresep.engines.separation.nmf.settings import NmfSettings, settings_for
-from scoresep.engines.separation.nmf.wandering import MUCH_CENTS, for_wandering, wandering_cents
-from scoresep.engines.separation.nmf.wandering import WINDOW_S as WANDERING_WINDOW_S
-from scoresep.engines.separation.protocol import Arrays, SeparationOptions, SeparationReport
+from scoresep.engines.separation.nmf.pitch_deviation import VIBRATO_CENTS, pitch_deviation_cents, vibrato_settings
+from scoresep.engines.separation.nmf.pitch_deviation import WINDOW_S as WANDERING_WINDOW_S
+from scoresep.engines.separation.nmf.settings import NmfSettings
 from scoresep.engines.separation.spatial import Covariances, CovarianceSum, filtered
-from scoresep.engines.separation.workplace import LEAST_BLOCK_WINDOWS, Workplace
+from scoresep.engines.separation.spectral import FitTask, FittedSpectralSeparator, SpectralSeparator
+from scoresep.engines.separation.stft import FrameGrid, make_grid, read_spectra
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
@@ -42,42 +36,29 @@ BYTES_OF_A_VALUE = 40  # of one stem and bin: model, mask, spectrum, window and 
 ROW_BYTES_OF_A_WINDOW = 1 << 17
 
 
-class NmfSeparator:
-    """Score-informed NMF.
-
-    Parameters
-    ----------
-    settings : NmfSettings, optional
-        Instead of those that the budget means.
-    """
+class NmfSeparator(SpectralSeparator[NmfSettings, "FittedNmf"]):
+    """Score-informed NMF."""
 
     name = "nmf"
+    settings_type = NmfSettings
 
-    def __init__(self, settings: NmfSettings | None = None) -> None:
-        self._settings = settings
+    def _block_windows(
+        self, source: SampleSource, notes: SoundingNotes, settings: NmfSettings, device: torch.device
+    ) -> int:
+        return settings.block_windows or suitable_block_windows(source, notes, settings, device)
 
-    def learn(
-        self,
-        source: SampleSource,
-        notes: SoundingNotes,
-        options: SeparationOptions,
-        progress: Progress,
-        known: Arrays | None = None,
-        keep: Callable[[Arrays], None] | None = None,
-    ) -> NmfLearned:
-        """Learn the dictionary, or take one that was learned before; see `protocol.Separator`."""
-        settings = self._settings or settings_for(options.budget)
-        device = choose_device(options.device)
-        place = Workplace(device, settings.block_windows or suitable_block_windows(source, notes, settings, device))
-        for possible in (settings, for_wandering(settings)):
+    def _fit(self, task: FitTask[NmfSettings], progress: Progress) -> FittedNmf:
+        """Learn the dictionary, or take one that was learned before."""
+        source, notes, settings, place = task.source, task.notes, task.settings, task.place
+        for possible in (settings, vibrato_settings(settings)):
             grid = make_grid(source.frames, source.sample_rate, possible.window_s)
-            sounds = sounds_of(known, grid, source.channels, notes.stem_count, possible)
-            if sounds is not None:
-                return NmfLearned(self.name, sounds, grid, possible, place)
+            state = dictionary_state_of(task.checkpoint, grid, source.channels, notes.stem_count, possible)
+            if state is not None:
+                return FittedNmf(self.name, state, grid, possible, place)
+        adapts = self._settings is None
         with torch.inference_mode():
-            adapts = self._settings is None
-            learned = place.within_memory(lambda: _learn(source, notes, settings, adapts, place, progress))
-        return NmfLearned(self.name, *learned, place)
+            learned = place.run(lambda: _learn(source, notes, settings, adapts, place, progress))
+        return FittedNmf(self.name, *learned, place)
 
 
 def _learn(
@@ -85,17 +66,17 @@ def _learn(
     notes: SoundingNotes,
     settings: NmfSettings,
     adapts: bool,
-    place: Workplace,
+    place: ComputeContext,
     progress: Progress,
-) -> tuple[Sounds, FrameGrid, NmfSettings]:
+) -> tuple[NmfDictionaryState, FrameGrid, NmfSettings]:
     """Learn the sounds; where pitches wander, and the settings may adapt, once more with what suits them."""
     grid = make_grid(source.frames, source.sample_rate, settings.window_s)
-    dictionary = Dictionary(Rows(notes, grid, settings), grid, source.channels, settings, place.device)
-    heard = learn(source, dictionary, place.block_windows, progress.part(0.0, 0.75))
-    if adapts and wandering_cents(dictionary, heard) > MUCH_CENTS:
-        return _learn(source, notes, for_wandering(settings), False, place, progress.part(0.75, 1.0))
+    dictionary = Dictionary(Components(notes, grid, settings), grid, source.channels, settings, place.device)
+    heard = fit(source, dictionary, place.block_windows, progress.part(0.0, 0.75))
+    if adapts and pitch_deviation_cents(dictionary, heard) > VIBRATO_CENTS:
+        return _learn(source, notes, vibrato_settings(settings), False, place, progress.part(0.75, 1.0))
     where = _locate(source, dictionary, heard, progress.part(0.75, 1.0))
-    return Sounds.of(dictionary, where), grid, settings
+    return NmfDictionaryState.of(dictionary, where), grid, settings
 
 
 def _locate(
@@ -112,69 +93,52 @@ def _locate(
     return total.covariances()
 
 
-class NmfLearned:
-    """A dictionary that was learned; see `protocol.Learned`.
+class FittedNmf(FittedSpectralSeparator["_Ready"]):
+    """A dictionary that was learned.
 
     Parameters
     ----------
     engine : str
-    sounds : Sounds
+    state : NmfDictionaryState
     grid : FrameGrid
     settings : NmfSettings
-    place : Workplace
+    place : ComputeContext
     """
 
-    def __init__(self, engine: str, sounds: Sounds, grid: FrameGrid, settings: NmfSettings, place: Workplace) -> None:
-        self._engine, self._sounds, self._grid, self._settings, self._place = engine, sounds, grid, settings, place
-        self._ready: tuple[SoundingNotes, torch.device, _Ready] | None = None
+    def __init__(
+        self, engine: str, state: NmfDictionaryState, grid: FrameGrid, settings: NmfSettings, place: ComputeContext
+    ) -> None:
+        super().__init__(engine, grid, place, state.to_arrays(grid, settings))
+        self._state, self._settings = state, settings
 
     @property
     def wanders(self) -> bool:
         """Whether pitches were found to wander within notes."""
         return self._settings.window_s == WANDERING_WINDOW_S
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the dictionary."""
-        return self._sounds.arrays(self._grid, self._settings)
+    def _prepare(self, source: SampleSource, notes: SoundingNotes) -> _Ready:
+        components = Components(notes, self._grid, self._settings)
+        dictionary = Dictionary(components, self._grid, source.channels, self._settings, self._place.device)
+        return _Ready(source, *self._state.given_to(dictionary))
 
-    def report(self) -> SeparationReport:
-        """Say what did the work."""
-        return SeparationReport(self._engine, self._place.device.type, tuple(self._place.warnings))
-
-    def stems(
-        self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
-    ) -> NDArray[np.float32]:
-        """Separate a stretch; see `protocol.Learned`."""
-        place, shape, stretch = self._place, (notes.stem_count, source.channels), (start_frame, stop_frame)
-
-        def divided(first: int, end: int) -> tuple[int, torch.Tensor]:
-            last = min(first + place.block_windows, end)
-            return last, self._ready_for(source, notes).block_stems(source, first, last, progress)
-
-        with torch.inference_mode():
-            return stems_block_by_block(self._grid, place, shape, stretch, divided, progress)
-
-    def _ready_for(self, source: SampleSource, notes: SoundingNotes) -> _Ready:
-        device = self._place.device
-        if self._ready is None or self._ready[0] is not notes or self._ready[1] != device:
-            rows = Rows(notes, self._grid, self._settings)
-            dictionary = Dictionary(rows, self._grid, source.channels, self._settings, device)
-            self._ready = notes, device, _Ready(*self._sounds.given_to(dictionary))
-        return self._ready[2]
+    def _divide(self, prepared: _Ready, first: int, end: int, progress: Progress) -> tuple[int, torch.Tensor]:
+        last = min(first + self._place.block_windows, end)
+        return last, prepared.block_stems(first, last, progress)
 
 
 class _Ready:
     """A dictionary that knows what its rows sound like, and when they do."""
 
-    def __init__(self, dictionary: Dictionary, covariances: Covariances | None) -> None:
-        self._dictionary, self._covariances, self._table = dictionary, covariances, Table(dictionary)
+    def __init__(self, source: SampleSource, dictionary: Dictionary, covariances: Covariances | None) -> None:
+        self._source, self._dictionary, self._covariances = source, dictionary, covariances
+        self._table = ComponentSpectra(dictionary)
 
-    def block_stems(self, source: SampleSource, first: int, last: int, progress: Progress) -> torch.Tensor:
+    def block_stems(self, first: int, last: int, progress: Progress) -> torch.Tensor:
         """Return the spectra of all stems in the windows [first, last), shape (stems, channels, windows, bins)."""
         dictionary = self._dictionary
-        spectra = read_spectra(source, dictionary.grid, first, last, dictionary.device)
+        spectra = read_spectra(self._source, dictionary.grid, first, last, dictionary.device)
         block = make_block(dictionary, spectra, first)
-        fit_loudness(block, self._table.of(block.rows), dictionary.settings.solve_iterations, progress.check)
+        update_activations(block, self._table.of(block.rows), dictionary.settings.solve_iterations, progress.check)
         if self._covariances is None:
             return masked(dictionary, block, spectra, progress.check)
         powers = stem_powers(dictionary, block, dictionary.settings.mask_exponent, progress.check)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from scoresep.engines.separation.activity import Tolerances
-from scoresep.engines.separation.protocol import BUDGETS
-from scoresep.errors import UsageError
+from scoresep.engines.separation.base import EngineSettings
 
 
 def cents(most: int, step: int) -> tuple[float, ...]:
@@ -15,7 +15,7 @@ def cents(most: int, step: int) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True)
-class NmfSettings:
+class NmfSettings(EngineSettings):
     """How the dictionary is made, learned and used.
 
     Attributes
@@ -66,21 +66,7 @@ class NmfSettings:
     gain_bands: int = 12
     tolerances: Tolerances = field(default_factory=Tolerances)
 
-
-def settings_for(budget: str) -> NmfSettings:
-    """Return the settings of a budget.
-
-    Raises
-    ------
-    UsageError
-        If there is no budget of that name.
-    """
-    if budget not in BUDGETS:
-        raise UsageError(f"There is no budget {budget!r}; choose one of {', '.join(BUDGETS)}.")
-    settings = NmfSettings()
-    if budget == "preview":
-        shifts = cents(60, 15)
-        return replace(settings, shifts_cents=shifts, learn_iterations=16, solve_iterations=10, learn_s=180.0)
-    if budget == "best":
-        return replace(settings, shifts_cents=cents(100, 10), learn_iterations=40, solve_iterations=30, learn_s=1800.0)
-    return settings
+    by_budget: ClassVar = {
+        "preview": {"shifts_cents": cents(60, 15), "learn_iterations": 16, "solve_iterations": 10, "learn_s": 180.0},
+        "best": {"shifts_cents": cents(100, 10), "learn_iterations": 40, "solve_iterations": 30, "learn_s": 1800.0},
+    }

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scoresep.engines.separation.activity import Tolerances, attack_intervals, note_intervals, paint
-from scoresep.engines.separation.grid import FrameGrid
-from scoresep.engines.separation.source_filter.cells import Cells, View
-from scoresep.engines.separation.source_filter.lines import Lines, Shape, Tones, make_lines
-from scoresep.engines.separation.source_filter.sounds import TINY, Sounds, band_bumps
+from scoresep.engines.separation.source_filter.note_frames import NoteFrameGrid, NoteFrames
+from scoresep.engines.separation.source_filter.partials import PartialLobes, PartialTones, Shape, make_partial_lobes
+from scoresep.engines.separation.source_filter.timbres import TINY, PartTimbres, band_bumps
+from scoresep.engines.separation.stft import FrameGrid
 
 FLOOR_HZ = 150.0  # on either side, over which the local energy is taken
 RESIDUAL_BANDS = 24
@@ -45,14 +45,16 @@ class Fit:
     ----------
     magnitude : Tensor [shape=(windows, bins)], float32
         Of the mixture.
-    cells : Cells
+    cells : NoteFrames
     first : int
         First window of the stretch.
-    view : View
-    sounds : Sounds
+    view : NoteFrameGrid
+    sounds : PartTimbres
     """
 
-    def __init__(self, magnitude: Tensor, cells: Cells, first: int, view: View, sounds: Sounds) -> None:
+    def __init__(
+        self, magnitude: Tensor, cells: NoteFrames, first: int, view: NoteFrameGrid, sounds: PartTimbres
+    ) -> None:
         device, notes, settings = magnitude.device, view.notes, view.settings
         self.magnitude, self.cells, self.grid, self.settings, self.sounds = (
             magnitude**settings.magnitude_exponent,
@@ -71,7 +73,7 @@ class Fit:
         level = self.magnitude.sum(1)
         self._first_loudness = self.nearness * (level / (count + 1.0))[self.window]
         self.loudness: Tensor
-        self.lines: Lines
+        self.lines: PartialLobes
         self._near = torch.from_numpy(broad_nearness(view, first, first + len(magnitude))).to(device)
         self.broad = 0.05 * self._near * level[:, None]
         residual = band_bumps(view.grid, RESIDUAL_BANDS, device)
@@ -97,9 +99,9 @@ class Fit:
         """
         device = self.magnitude.device
         midi = torch.from_numpy((self.midi + cents / 100.0).astype(np.float32)).to(device)
-        tones = Tones(self.window, midi, torch.from_numpy(glide).to(device))
+        tones = PartialTones(self.window, midi, torch.from_numpy(glide).to(device))
         shape = Shape(self.grid, len(self.magnitude))
-        self.lines = make_lines(tones, partials, self.settings.top_hz, shifts_cents, shape)
+        self.lines = make_partial_lobes(tones, partials, self.settings.top_hz, shifts_cents, shape)
         before = self.loudness.sum(1) if hasattr(self, "loudness") else self._first_loudness
         self.loudness = before[:, None].repeat(1, len(shifts_cents)) / len(shifts_cents)
         self._filter = Filter(tones.midi, partials, self.settings.filter_trust)
@@ -134,7 +136,7 @@ class Fit:
             if sharing is not None and turn >= FIXED_ROUNDS:
                 ease = turn / max(rounds - 1, 1)
                 share = sharing[0] ** (1 - ease) * sharing[1] ** ease
-                self.sounds.learn(*self._of_pitches(above), share * self.loudness.sum() / len(self.magnitude))
+                self.sounds.fit(*self._of_pitches(above), share * self.loudness.sum() / len(self.magnitude))
             check()
             self._improve_loudness(above)
             self._improve_broad(ratio, sharing is not None and turn >= FIXED_ROUNDS)
@@ -216,7 +218,7 @@ class Filter:
         return result
 
 
-def broad_nearness(view: View, first: int, last: int) -> NDArray[np.float32]:
+def broad_nearness(view: NoteFrameGrid, first: int, last: int) -> NDArray[np.float32]:
     """Return how near attacks and notes of all stems are, shape (windows, 2 * stems)."""
     stems, settings = view.notes.stem_count, view.settings
     tolerances = Tolerances(settings.early_s, settings.ring_s)

@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scoresep.engines.separation.source_filter.cells import Cells
 from scoresep.engines.separation.source_filter.fitting import Fit
-from scoresep.engines.separation.source_filter.lines import FINE, LINE_BINS, line_table
+from scoresep.engines.separation.source_filter.note_frames import NoteFrames
+from scoresep.engines.separation.source_filter.partials import FINE, LINE_BINS, line_table
 from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
-from scoresep.engines.separation.source_filter.sounds import TINY
+from scoresep.engines.separation.source_filter.timbres import TINY
 
 SALIENT_PARTIALS = 16
 SALIENT_HZ = 4000.0
@@ -39,23 +39,25 @@ def candidates(settings: SourceFilterSettings) -> NDArray[np.float32]:
     return np.arange(-reach, reach + 1, settings.step_cents).astype(np.float32)
 
 
-def follow(fit: Fit, check: Callable[[], None]) -> NDArray[np.float32]:
+def track_pitch(fit: Fit, check: Callable[[], None]) -> NDArray[np.float32]:
     """Return the pitch of every cell of a fit, in cents above the score; the fit is left as it stands in the end."""
     settings, cells = fit.settings, fit.cells
-    tried = candidates(settings)
+    candidate_cents = candidates(settings)
     if not len(cells):
         return np.zeros(0, np.float32)
-    scores = salience(fit, tried)
-    cents = refined(scores, best_way(SALIENCE_WEIGHT * scores, cells, tried), tried)
+    scores = salience(fit, candidate_cents)
+    cents = interpolate_peak(scores, viterbi_path(SALIENCE_WEIGHT * scores, cells, candidate_cents), candidate_cents)
     for turn in range(settings.track_rounds):
         fit.set_pitch(cents, cells.glides(cents), settings.track_partials)
         fit.improve(10 if turn == 0 else 5, check, (settings.sharing_first, settings.sharing_first))
-        scores = likelihoods(fit, tried, check)
-        cents = refined(scores, best_way(LIKELIHOOD_WEIGHT * scores, cells, tried), tried)
+        scores = likelihoods(fit, candidate_cents, check)
+        cents = interpolate_peak(
+            scores, viterbi_path(LIKELIHOOD_WEIGHT * scores, cells, candidate_cents), candidate_cents
+        )
     return cents
 
 
-def salience(fit: Fit, tried: NDArray[np.float32]) -> NDArray[np.float32]:
+def salience(fit: Fit, candidate_cents: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how much stands at the multiples of every pitch, shape (cells, tried)."""
     grid, magnitude = fit.grid, fit.magnitude
     size = 2 * int(150.0 / grid.bin_hz) + 1
@@ -64,10 +66,12 @@ def salience(fit: Fit, tried: NDArray[np.float32]) -> NDArray[np.float32]:
     white = torch.log1p((magnitude / around) ** 2).reshape(-1)
     number = torch.arange(1, SALIENT_PARTIALS + 1, device=magnitude.device)
     weight = number**-0.5
-    result = np.zeros((len(fit.midi), len(tried)), np.float32)
+    result = np.zeros((len(fit.midi), len(candidate_cents)), np.float32)
     for start in range(0, len(fit.midi), AT_ONCE):
         some = slice(start, start + AT_ONCE)
-        midi = torch.from_numpy((fit.midi[some, None] + tried / 100.0).astype(np.float32)).to(magnitude.device)
+        midi = torch.from_numpy((fit.midi[some, None] + candidate_cents / 100.0).astype(np.float32)).to(
+            magnitude.device
+        )
         at = (440.0 / grid.bin_hz) * torch.exp2((midi - 69.0) / 12.0)[..., None] * number
         is_inside = (at < min(SALIENT_HZ / grid.bin_hz, grid.bins - 2)) | (number == 1)
         low = at.floor().long().clamp(max=grid.bins - 2)
@@ -78,7 +82,7 @@ def salience(fit: Fit, tried: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def likelihoods(fit: Fit, tried: NDArray[np.float32], check: Callable[[], None]) -> NDArray[np.float32]:
+def likelihoods(fit: Fit, candidate_cents: NDArray[np.float32], check: Callable[[], None]) -> NDArray[np.float32]:
     """Return how much likelier every pitch makes the mixture than silence of the note, shape (cells, tried).
 
     The Kullback-Leibler divergence to the other parts' model, less that to the model with the note at this pitch.
@@ -87,7 +91,7 @@ def likelihoods(fit: Fit, tried: NDArray[np.float32], check: Callable[[], None])
     shapes, model = fit.shapes(), fit.model()
     partials = fit.loudness.sum(1, keepdim=True) * fit.sound()
     unit = float(fit.magnitude.mean()) + TINY
-    result = np.zeros((len(fit.midi), len(tried)), np.float32)
+    result = np.zeros((len(fit.midi), len(candidate_cents)), np.float32)
     for start in range(0, len(fit.midi), AT_ONCE):
         check()
         some = slice(start, start + AT_ONCE)
@@ -97,7 +101,7 @@ def likelihoods(fit: Fit, tried: NDArray[np.float32], check: Callable[[], None])
         own.scatter_add_(1, local, shapes[some].flatten(1))
         others = (model[rows] - own).clamp(min=TINY)
         midi = torch.from_numpy(fit.midi[some].astype(np.float32)).to(model.device)
-        for k, cents in enumerate(tried.tolist()):
+        for k, cents in enumerate(candidate_cents.tolist()):
             bins, shape = _still_lines(midi + cents / 100.0, count, fit)
             line = (shape * partials[some, :count, None]).flatten(1)
             below, heard = others.gather(1, bins), fit.magnitude[rows].gather(1, bins)
@@ -118,15 +122,17 @@ def _still_lines(midi: Tensor, count: int, fit: Fit) -> tuple[Tensor, Tensor]:
     return bins.clamp(0, grid.bins - 1).flatten(1), value / (value.sum(-1, keepdim=True) + 1e-6)
 
 
-def best_way(scores: NDArray[np.float32], cells: Cells, tried: NDArray[np.float32]) -> NDArray[np.int64]:
+def viterbi_path(
+    scores: NDArray[np.float32], cells: NoteFrames, candidate_cents: NDArray[np.float32]
+) -> NDArray[np.int64]:
     """Return for every cell which pitch lies on the best way through its note, shape (cells,)."""
     starts = np.unique(cells.run_start)
     lengths = cells.run_stop[starts] - starts
     order = np.argsort(-lengths, kind="stable")
     starts, lengths = starts[order], lengths[order]
-    move = np.abs(tried[:, None] - tried) / SWING_CENTS
+    move = np.abs(candidate_cents[:, None] - candidate_cents) / SWING_CENTS
     cost = np.minimum(0.5 * move**2, 1.0 + 0.35 * move).astype(np.float32)
-    came_from = np.zeros((len(starts), int(lengths.max()), len(tried)), np.int16)
+    came_from = np.zeros((len(starts), int(lengths.max()), len(candidate_cents)), np.int16)
     best = scores[starts].copy()
     for step in range(1, int(lengths.max())):
         alive = int((lengths > step).sum())
@@ -142,12 +148,16 @@ def best_way(scores: NDArray[np.float32], cells: Cells, tried: NDArray[np.float3
     return way
 
 
-def refined(scores: NDArray[np.float32], way: NDArray[np.int64], tried: NDArray[np.float32]) -> NDArray[np.float32]:
+def interpolate_peak(
+    scores: NDArray[np.float32], way: NDArray[np.int64], candidate_cents: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Return the pitches of a way in cents, between the steps by a parabola through the neighbours."""
-    row, inner = np.arange(len(way)), np.clip(way, 1, len(tried) - 2)
+    row, inner = np.arange(len(way)), np.clip(way, 1, len(candidate_cents) - 2)
     left, middle, right = (scores[row, inner + k] for k in (-1, 0, 1))
     bend = left - 2.0 * middle + right
     is_peak = (bend < -1e-9) & (inner == way)
     shift = np.clip(0.5 * (left - right) / np.where(is_peak, bend, 1.0), -0.5, 0.5)
-    cents: NDArray[np.float32] = (tried[way] + np.where(is_peak, shift, 0.0) * (tried[1] - tried[0])).astype(np.float32)
+    cents: NDArray[np.float32] = (
+        candidate_cents[way] + np.where(is_peak, shift, 0.0) * (candidate_cents[1] - candidate_cents[0])
+    ).astype(np.float32)
     return cents

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
-from scoresep.engines.separation.protocol import BUDGETS
-from scoresep.errors import UsageError
+from scoresep.engines.separation.base import EngineSettings
 
 
 @dataclass(frozen=True)
-class SourceFilterSettings:
+class SourceFilterSettings(EngineSettings):
     """How pitch is followed, and how sounds are learned and used.
 
     Attributes
@@ -75,23 +75,10 @@ class SourceFilterSettings:
     mask_exponent: float = 1.6
     block_cells: int = 8_000
 
-
-def settings_for(budget: str) -> SourceFilterSettings:
-    """Return the settings of a budget.
-
-    Raises
-    ------
-    UsageError
-        If there is no budget of that name.
-    """
-    if budget not in BUDGETS:
-        raise UsageError(f"There is no budget {budget!r}; choose one of {', '.join(BUDGETS)}.")
-    settings = SourceFilterSettings()
-    if budget == "preview":
-        return replace(settings, track_rounds=1, partials=40, learn_rounds=20, solve_rounds=12)
-    if budget == "best":
-        return replace(settings, track_rounds=4, partials=90, learn_rounds=60, solve_rounds=40)
-    return settings
+    by_budget: ClassVar = {
+        "preview": {"track_rounds": 1, "partials": 40, "learn_rounds": 20, "solve_rounds": 12},
+        "best": {"track_rounds": 4, "partials": 90, "learn_rounds": 60, "solve_rounds": 40},
+    }
 
 
 def for_moving(settings: SourceFilterSettings) -> SourceFilterSettings:

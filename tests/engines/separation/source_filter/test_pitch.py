@@ -9,13 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoresep.engines.separation.grid import make_grid, read_spectra
-from scoresep.engines.separation.source_filter.cells import Cells, View, cells_of
 from scoresep.engines.separation.source_filter.fitting import Fit
-from scoresep.engines.separation.source_filter.learned import magnitude_of
-from scoresep.engines.separation.source_filter.pitch import SWING_CENTS, best_way, candidates, follow
+from scoresep.engines.separation.source_filter.model import magnitude_of
+from scoresep.engines.separation.source_filter.note_frames import NoteFrameGrid, NoteFrames, note_frames_of
+from scoresep.engines.separation.source_filter.pitch import SWING_CENTS, candidates, track_pitch, viterbi_path
 from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
-from scoresep.engines.separation.source_filter.sounds import Sounds
+from scoresep.engines.separation.source_filter.timbres import PartTimbres
+from scoresep.engines.separation.stft import make_grid, read_spectra
 from scoresep.model.audio import ArraySource
 from tests.separation_audio import RATE, notes_of
 
@@ -35,11 +35,11 @@ def test_two_voices_are_followed_in_their_mixture_within_a_few_cents() -> None:
     source = ArraySource((0.1 * (high + 0.5 * low)).astype(np.float32)[None], RATE)
     notes = notes_of([(0, 72.0, 0.0, 2.0), (1, 53.0, 0.0, 2.0)], 2)
     grid = make_grid(source.frames, RATE, options.track_window_s)
-    view = View(notes, grid, options)
-    cells = cells_of(view, 0, grid.windows)
+    view = NoteFrameGrid(notes, grid, options)
+    cells = note_frames_of(view, 0, grid.windows)
     spectra = read_spectra(source, grid, 0, grid.windows, torch.device("cpu"))
-    sounds = Sounds(notes, options.track_partials, grid, torch.device("cpu"))
-    cents = follow(Fit(magnitude_of(spectra), cells, 0, view, sounds), lambda: None)
+    sounds = PartTimbres(notes, options.track_partials, grid, torch.device("cpu"))
+    cents = track_pitch(Fit(magnitude_of(spectra), cells, 0, view, sounds), lambda: None)
     frame = grid.centre_frame(0) + cells.window * grid.hop_frames
     for stem, truth in enumerate((high_pitch, low_pitch)):
         mine = (cells.note == stem) & (frame > 0.1 * RATE) & (frame < 1.9 * RATE)
@@ -52,11 +52,11 @@ def test_two_voices_are_followed_in_their_mixture_within_a_few_cents() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 5))
 def test_the_way_is_the_best_of_all(seed: int, length: int) -> None:
-    tried = np.array([-40.0, -10.0, 0.0, 30.0], np.float32)
+    candidate_cents = np.array([-40.0, -10.0, 0.0, 30.0], np.float32)
     scores = np.random.default_rng(seed).normal(size=(length, 4)).astype(np.float32)
     nothing = np.zeros(length, np.int64)
-    cells = Cells(nothing, np.arange(length), np.ones(length, np.float32), nothing, nothing + length)
-    move = np.abs(tried[:, None] - tried) / SWING_CENTS
+    cells = NoteFrames(nothing, np.arange(length), np.ones(length, np.float32), nothing, nothing + length)
+    move = np.abs(candidate_cents[:, None] - candidate_cents) / SWING_CENTS
     cost = np.minimum(0.5 * move**2, 1.0 + 0.35 * move)
 
     def worth(way: tuple[int, ...]) -> float:
@@ -64,11 +64,11 @@ def test_the_way_is_the_best_of_all(seed: int, length: int) -> None:
         return float(sum(scores[k, w] for k, w in enumerate(way)) - moves)
 
     ways = list(np.ndindex(*(4,) * length))
-    found = tuple(best_way(scores, cells, tried).tolist())
+    found = tuple(viterbi_path(scores, cells, candidate_cents).tolist())
     assert worth(found) >= max(map(worth, ways)) - 1e-4
 
 
 def test_candidates_lie_around_the_score() -> None:
-    tried = candidates(SourceFilterSettings())
-    assert tried[0] == -tried[-1]
-    assert 0.0 in tried
+    candidate_cents = candidates(SourceFilterSettings())
+    assert candidate_cents[0] == -candidate_cents[-1]
+    assert 0.0 in candidate_cents

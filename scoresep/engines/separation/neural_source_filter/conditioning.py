@@ -1,0 +1,174 @@
+"""A recording, its notes and their pitches on the grid of the masks, and the stretches of it that are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scoresep.engines.separation.compute import ComputeContext
+from scoresep.engines.separation.neural_source_filter.encoder_features import BandFeatures, ModelFit
+from scoresep.engines.separation.neural_source_filter.network import CellInputs, SourceNetwork
+from scoresep.engines.separation.neural_source_filter.settings import NeuralSourceFilterSettings
+from scoresep.engines.separation.source_filter.fitting import Fit
+from scoresep.engines.separation.source_filter.model import magnitude_of
+from scoresep.engines.separation.source_filter.note_frames import (
+    NoteFrameGrid,
+    Tracks,
+    blocks_of,
+    keys_of,
+    limits_of,
+    note_frames_of,
+)
+from scoresep.engines.separation.source_filter.pitch import track_pitch
+from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
+from scoresep.engines.separation.source_filter.timbres import PartTimbres
+from scoresep.engines.separation.stft import FrameGrid, make_grid, read_spectra
+from scoresep.model.alignment import SoundingNotes
+from scoresep.model.audio import SampleSource
+from scoresep.progress import Progress
+
+TRACK_FLOOR = 0.1
+CHUNK_WINDOWS = 64  # that the encoder describes together, always the same ones, wherever a stretch begins
+CHUNK_MARGIN = 24  # windows that it also hears on either side
+
+
+def track_pitches(
+    source: SampleSource,
+    notes: SoundingNotes,
+    settings: SourceFilterSettings,
+    place: ComputeContext,
+    progress: Progress,
+) -> Tracks:
+    """Follow the pitch of all notes through the mixture."""
+    grid = make_grid(source.frames, source.sample_rate, settings.track_window_s)
+    view = NoteFrameGrid(notes, grid, replace(settings, magnitude_exponent=1.0, floor=TRACK_FLOOR))
+    low, high = limits_of(view)
+    start = np.concatenate([[0], np.cumsum(high - low)])
+    found = np.zeros(int(start[-1]), np.float32)
+    sounds = PartTimbres(notes, settings.track_partials, grid, place.device)
+    for first, last in blocks_of(view, 0, grid.windows, place.block_windows):
+        progress.update(first / grid.windows, "Following the pitch of every note")
+        cells = note_frames_of(view, first, last)
+        if len(cells):
+            spectra = read_spectra(source, grid, first, last, place.device)
+            fit = Fit(magnitude_of(spectra), cells, first, view, sounds)
+            found[start[cells.note] + cells.window - low[cells.note]] = track_pitch(fit, progress.check)
+            fit.finish()
+    return Tracks(keys_of(notes), low, start, found)
+
+
+@dataclass(frozen=True)
+class ScoreConditioning:
+    """What there is to hear.
+
+    Attributes
+    ----------
+    source : SampleSource
+    notes : SoundingNotes
+    tracks : Tracks
+    rows : ndarray [shape=(notes,)], int64
+        Which track is of which note.
+    settings : NeuralSourceFilterSettings
+    shape : SourceFilterSettings
+        As they are for this recording.
+    grid, track_grid : FrameGrid
+        Of the masks; on which pitch was followed.
+    device : torch.device
+    """
+
+    source: SampleSource
+    notes: SoundingNotes
+    tracks: Tracks
+    rows: NDArray[np.int64]
+    settings: NeuralSourceFilterSettings
+    shape: SourceFilterSettings
+    grid: FrameGrid
+    track_grid: FrameGrid
+    device: torch.device
+
+    @classmethod
+    def of(
+        cls,
+        source: SampleSource,
+        notes: SoundingNotes,
+        tracks: Tracks,
+        shape: SourceFilterSettings,
+        settings: NeuralSourceFilterSettings,
+        device: torch.device,
+    ) -> ScoreConditioning:
+        """Return the listener on a recording."""
+        grid = make_grid(source.frames, source.sample_rate, shape.window_s)
+        track_grid = make_grid(source.frames, source.sample_rate, shape.track_window_s)
+        return cls(source, notes, tracks, tracks.nearest_rows(notes), settings, shape, grid, track_grid, device)
+
+    def blocks(self, first: int, last: int, most_windows: int, most_cells: int) -> list[tuple[int, int]]:
+        """Divide the windows [first, last) into blocks that can be worked on together."""
+        view = NoteFrameGrid(self.notes, self.grid, replace(self.shape, block_cells=most_cells))
+        return blocks_of(view, first, last, most_windows)
+
+    def spectra(self, first: int, last: int) -> Tensor:
+        """Return the spectra of the windows [first, last), shape (channels, windows, bins)."""
+        return read_spectra(self.source, self.grid, first, last, self.device)
+
+    def magnitude(self, first: int, last: int) -> Tensor:
+        """Return what is fitted: the magnitudes over all channels, raised to the exponent, shape (windows, bins)."""
+        return magnitude_of(self.spectra(first, last)) ** self.shape.magnitude_exponent
+
+    def sounds(self) -> PartTimbres:
+        """Return sounds for scenes; the network fills them."""
+        return PartTimbres(self.notes, self.shape.partials, self.grid, self.device)
+
+    def scene(
+        self, spectra: Tensor, first: int, sounds: PartTimbres, ear: BandFeatures, shifts_cents: Sequence[float]
+    ) -> tuple[ModelFit, CellInputs]:
+        """Return the stretch that begins with the window `first`, and what the decoder is told of it."""
+        last = first + spectra.shape[1]
+        view = NoteFrameGrid(self.notes, self.grid, self.shape)
+        # a window more on either side, so that glides are the same wherever the stretch begins
+        wide = note_frames_of(view, max(first - 1, 0), min(last + 1, self.grid.windows))
+        cents = self.tracks.cents_at(self.notes, self.rows, wide, self.track_grid, self.grid)
+        cells, keep = wide.within(first, last)
+        scene = ModelFit(magnitude_of(spectra), cells, first, view, sounds)
+        scene.set_pitch(cents[keep], wide.glides(cents)[keep], self.shape.partials, tuple(shifts_cents))
+        return scene, scene.told(cents[keep], ear, self.settings)
+
+
+class Encoder:
+    """Describes windows of a recording chunk by chunk, so that the answer does not depend on who asks for what.
+
+    Parameters
+    ----------
+    network : SourceNetwork
+    listener : ScoreConditioning
+    ear : BandFeatures
+    """
+
+    def __init__(self, network: SourceNetwork, listener: ScoreConditioning, ear: BandFeatures) -> None:
+        self._network, self._listener, self._ear = network, listener, ear
+        self._number, self._code = -1, torch.zeros(0)
+
+    def code(self, first: int, last: int, check: Callable[[], None]) -> Tensor:
+        """Return the descriptions of the windows [first, last), shape (windows, code)."""
+        edges = [*range(first - first % CHUNK_WINDOWS, last, CHUNK_WINDOWS), last]
+        pieces = []
+        for start, _ in pairwise(edges):
+            check()
+            chunk = self._chunk(start // CHUNK_WINDOWS)
+            pieces.append(chunk[max(first - start, 0) : last - start])
+        return torch.cat(pieces)
+
+    def _chunk(self, number: int) -> Tensor:
+        if number != self._number:
+            start = number * CHUNK_WINDOWS
+            stop = min(start + CHUNK_WINDOWS, self._listener.grid.windows)
+            low, high = max(start - CHUNK_MARGIN, 0), min(stop + CHUNK_MARGIN, self._listener.grid.windows)
+            heard = self._ear.hear(self._listener.magnitude(low, high))
+            self._code = self._network.encode(heard)[start - low : stop - low]
+            self._number = number
+        return self._code

@@ -1,0 +1,166 @@
+"""Trains the network to give back the mixture of this recording."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scoresep.engines.separation.neural_source_filter.conditioning import ScoreConditioning
+from scoresep.engines.separation.neural_source_filter.encoder_features import QUIET, BandFeatures, ModelFit
+from scoresep.engines.separation.neural_source_filter.network import CellInputs, SourceNetwork
+from scoresep.engines.separation.neural_source_filter.settings import NeuralSourceFilterSettings
+from scoresep.engines.separation.source_filter.timbres import TINY
+from scoresep.progress import Progress
+
+WARM_STEPS = 10
+KEEP_EVERY_STEPS = 200
+MOST_GRADIENT = 1.0
+SCALES = (4, 16)  # bins over which the logarithms are compared
+EXCERPT_CELLS = 1500
+POOL_BYTES = 400 << 20
+BYTES_OF_A_LINE = 15 * 12
+BYTES_OF_A_BIN = 16
+
+
+@dataclass
+class State:
+    """How far the training is.
+
+    Attributes
+    ----------
+    network : SourceNetwork
+    optimizer : torch.optim.Adam
+    steps : int
+    """
+
+    network: SourceNetwork
+    optimizer: torch.optim.Adam
+    steps: int = 0
+
+    @staticmethod
+    def fresh(
+        stems: int,
+        partials: int,
+        exponent: float,
+        settings: NeuralSourceFilterSettings,
+        seed: int,
+        device: torch.device,
+    ) -> State:
+        """Return a network that knows nothing; the same for the same seed."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = SourceNetwork(stems, partials, exponent, settings)
+        network = network.to(device)
+        return State(network, torch.optim.Adam(network.parameters(), settings.learning_rate))
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A stretch that is learned from.
+
+    Attributes
+    ----------
+    scene : ModelFit
+    told : CellInputs
+    heard : Tensor [shape=(windows, bands)], float32
+    """
+
+    scene: ModelFit
+    told: CellInputs
+    heard: Tensor
+
+
+def pool_of(listener: ScoreConditioning, most_windows: int) -> list[tuple[int, int]]:
+    """Return stretches of the recording to learn from, as windows [first, last): evenly spread, as memory allows."""
+    settings, grid = listener.settings, listener.grid
+    blocks = listener.blocks(0, grid.windows, min(settings.excerpt_windows, most_windows), EXCERPT_CELLS)
+    bytes_each = EXCERPT_CELLS * listener.shape.partials * BYTES_OF_A_LINE
+    bytes_each += BYTES_OF_A_BIN * settings.excerpt_windows * grid.bins
+    most = max(min(settings.pool_excerpts, POOL_BYTES // bytes_each), 1)
+    if len(blocks) <= most:
+        return blocks
+    return [blocks[int((k + 0.5) * len(blocks) / most)] for k in range(most)]
+
+
+def mean_level(listener: ScoreConditioning, pool: list[tuple[int, int]], check: Callable[[], None]) -> float:
+    """Return the mean of the magnitudes that are fitted."""
+    total, count = 0.0, 0
+    for first, last in pool:
+        check()
+        magnitude = listener.magnitude(first, last)
+        total, count = total + float(magnitude.double().sum()), count + magnitude.numel()
+    return total / max(count, 1)
+
+
+class Trainer:
+    """Trains on stretches of a recording.
+
+    Parameters
+    ----------
+    listener : ScoreConditioning
+    ear : BandFeatures
+    pool : list of tuple
+        Windows [first, last) of the stretches.
+    """
+
+    def __init__(self, listener: ScoreConditioning, ear: BandFeatures, pool: list[tuple[int, int]]) -> None:
+        self._listener, self._ear, self._pool = listener, ear, pool
+        self._sounds = listener.sounds()
+        self._ready: dict[int, Excerpt] = {}
+
+    def train(self, state: State, steps: int, seed: int, progress: Progress, on_checkpoint: Callable[[], None]) -> None:
+        """Train until `steps` were made in all."""
+        begun, count = state.steps, len(self._pool)
+        while state.steps < steps:
+            progress.update((state.steps - begun) / (steps - begun), "Training on this recording")
+            order = np.random.default_rng([seed, state.steps // count]).permutation(count)
+            excerpt = self._excerpt(int(order[state.steps % count]))
+            for group in state.optimizer.param_groups:
+                group["lr"] = _rate(state.steps, steps, self._listener.settings.learning_rate)
+            self._step(state, excerpt)
+            if state.steps % KEEP_EVERY_STEPS == 0 and state.steps < steps:
+                on_checkpoint()
+
+    def _excerpt(self, which: int) -> Excerpt:
+        if which not in self._ready:
+            first, last = self._pool[which]
+            spectra = self._listener.spectra(first, last)
+            scene, told = self._listener.scene(spectra, first, self._sounds, self._ear, (0.0,))
+            self._ready[which] = Excerpt(scene, told, self._ear.hear(scene.magnitude))
+        return self._ready[which]
+
+    def _step(self, state: State, excerpt: Excerpt) -> None:
+        network, scene = state.network, excerpt.scene
+        model = scene.rendered(network, network.encode(excerpt.heard), excerpt.told)
+        loss = difference(scene.magnitude, model, self._ear.level, self._listener.settings.log_weight)
+        state.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), MOST_GRADIENT)
+        state.optimizer.step()
+        state.steps += 1
+
+
+def difference(magnitude: Tensor, model: Tensor, level: float, log_weight: float) -> Tensor:
+    """Return how far a model, shape (windows, bins), is from the mixture: one number.
+
+    The Kullback-Leibler divergence bin by bin, where loud partials count, and the logarithms of what lies in a few
+    bins together, where soft ones do too.
+    """
+    unit = level + TINY
+    ratio = torch.log((magnitude + TINY) / (model + TINY))
+    total = (magnitude * ratio - magnitude + model).mean() / unit
+    for size in SCALES:
+        if magnitude.shape[1] >= size:
+            a, b = (torch.nn.functional.avg_pool1d(x[:, None], size) for x in (magnitude, model))
+            total = total + log_weight * (torch.log(a + QUIET * unit) - torch.log(b + QUIET * unit)).abs().mean()
+    return total
+
+
+def _rate(step: int, steps: int, most: float) -> float:
+    warm = min(1.0, (step + 1) / WARM_STEPS)
+    return most * warm * (0.5 + 0.5 * math.cos(math.pi * step / steps) + 0.02)

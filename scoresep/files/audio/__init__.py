@@ -1,0 +1,1 @@
+"""What lies below `audio_files`: headers, decoders and the cache of decoded sound."""
