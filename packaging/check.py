@@ -24,7 +24,8 @@ STEPS: dict[str, list[str]] = {
     "lint": ["-m", "ruff", "check", "--quiet", "."],
     "types": ["-m", "mypy"],
     "imports": ["-c", LINT_IMPORTS, "--no-cache"],
-    "tests": ["-m", "pytest", "-n", "2"],
+    # a test that fails is tried once more and named as rerun: which of thousands a busy machine trips differs each time
+    "tests": ["-m", "pytest", "-n", "2", "--reruns", "1", "-rRfEs"],
 }
 
 

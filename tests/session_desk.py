@@ -83,7 +83,7 @@ class Desk:
         if not session.settings.aligns_on_open:
             session.alignment.start()
             settle(session)
-        assert session.project.alignment is not None and session.messages.shown == ()
+        assert session.project.alignment is not None and session.messages.shown == (), session.messages.shown
         self.runner.aligned[self.duet.audio] = session.project
         return session
 
