@@ -47,6 +47,7 @@ class RecordingAccess:
         self.pyramid: PeakPyramid | None = None
         self.missing: MissingRecording | None = None
         self._recording: Recording | None = None
+        self._then: Callable[[], None] | None = None
         self._state, self._jobs = state, jobs
         state.before_telling(self._follow)
 
@@ -84,11 +85,18 @@ class RecordingAccess:
             self.open(self._state.project.recording)
             self._state.tell("source", "peaks")
 
+    def when_open(self, then: Callable[[], None]) -> None:
+        """Call `then` once the samples are at hand: now, or when the background has read what it takes."""
+        if self.source is not None:
+            then()
+        else:
+            self._then = then
+
     def close(self) -> None:
         """Let the recording go."""
         if self.source is not None:
             self.source.close()
-        self.source, self.pyramid, self.missing, self._recording = None, None, None, None
+        self.source, self.pyramid, self.missing, self._recording, self._then = None, None, None, None, None
 
     def _follow(self, before: Project, after: Project, _what: frozenset[str]) -> frozenset[str]:
         if before.recording == after.recording:
@@ -99,9 +107,12 @@ class RecordingAccess:
     def _got_decoded(self, content_key: str) -> None:
         recording = self._recording
         if recording is not None and recording.content_key == content_key and self.source is None:
+            then = self._then
             self.open(recording, Progress())
             self._state.tell("source")
             self._state.tell("peaks")
+            if then is not None:
+                self.when_open(then)
 
     def _got_peaks(self, content_key: str) -> None:
         recording = self._recording
@@ -119,7 +130,7 @@ class InputsUseCase:
     jobs : Jobs
     recording : RecordingAccess
     then : callable
-        Called when one of the two has come.
+        Called when the score has come, and when the recording has come and its samples can be read.
     """
 
     def __init__(self, state: ProjectState, jobs: Jobs, recording: RecordingAccess, then: Callable[[], None]) -> None:
@@ -152,7 +163,7 @@ class InputsUseCase:
         self._recording.reopen()
         state.messages.say("warning", *loaded.warnings, key="recording")
         state.set_settings(state.settings.with_recent(loaded.recording.path))
-        self._then()
+        self._recording.when_open(self._then)
 
     def _got_score(self, loaded: pipeline.LoadedScore) -> None:
         self._take("score", edits.set_score(self._state.project, loaded.score_file, loaded.score))
@@ -176,4 +187,4 @@ class InputsUseCase:
             state.apply(change)
         self._recording.reopen()
         state.messages.say("warning", *relinked.warnings, key="recording")
-        self._then()
+        self._recording.when_open(self._then)

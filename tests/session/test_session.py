@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,6 +22,7 @@ from scoresep.files.storage.cache import cache_folder
 from scoresep.model.project import ChannelStrip, Project
 from scoresep.model.timemap import SyncPoint
 from scoresep.session import pipeline
+from scoresep.session.jobs import Worker
 from scoresep.session.session import Changed
 
 # ------------------------------------------------------------------------------------------------------- opening
@@ -64,6 +66,24 @@ def test_both_in_either_order_are_aligned_by_themselves_once(desk: Desk, recordi
     np.testing.assert_allclose(onsets_s, LEAD_S + BEAT_S * np.arange(16), atol=0.05)
     assert project.activities == pipeline.segment(project).activities
     assert session.undo_text == "Align"
+
+
+@pytest.mark.parametrize("recording_first", [True, False])
+def test_a_recording_whose_content_has_to_be_hashed_again_is_aligned_once_it_is(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, recording_first: bool
+) -> None:
+    desk.runner.warm_up([Worker.LIGHT])  # it notes what it has hashed in another cache than the session looks in
+    monkeypatch.setenv("SCORESEP_CACHE_DIR", str(desk.folder / "cache"))
+    audio = desk.folder / "copy.wav"
+    shutil.copy(desk.duet.audio, audio)
+    session = desk.session()
+    openings = [lambda: session.inputs.open_recording(audio), lambda: session.inputs.open_score(desk.duet.score)]
+    for opening in openings if recording_first else reversed(openings):
+        opening()
+        settle(session)
+    assert "Read recording" in desk.runner.titles, "the case that this is about"
+    assert session.project.alignment is not None and session.messages.shown == (), session.messages.shown
+    assert desk.runner.titles.count("Align") == 1
 
 
 def test_nothing_is_aligned_by_itself_where_a_person_does_not_want_it(desk: Desk) -> None:
