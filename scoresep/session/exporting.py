@@ -116,7 +116,8 @@ class ExportChoices:
     end_frame : int or None
         None for the end of the recording.
     container : str
-        ``wav`` or ``flac`` for sound, ``midi`` or ``labels`` for the alignment, which is written as a whole.
+        ``wav`` or ``flac`` for sound, ``midi`` or ``labels`` for the alignment, which is written as a whole; ``labels``
+        also for the segments of sets that were found without a score.
     bits : int
         16 or 24, in WAV also 32, which is float.
     template : str
@@ -160,7 +161,7 @@ def export_request(project: Project, choices: ExportChoices) -> Request:
     Raises
     ------
     InputError
-        If there are no stems, or no alignment where that is wanted.
+        If there are no stems, or neither alignment nor segments where these are wanted.
     UsageError
         If there is no such format.
     """
@@ -234,19 +235,20 @@ def files_in_the_way(request: Request) -> tuple[str, ...]:
 
 
 def _alignment_request(project: Project, choices: ExportChoices) -> AlignmentExportRequest:
-    recording, unfolded, alignment = project.recording, project.unfolded, project.alignment
-    if recording is None or unfolded is None or alignment is None:
+    recording, alignment, activities = project.recording, project.alignment, project.activities
+    has_sets = project.score is None and activities is not None and choices.container == "labels"
+    if recording is None or (alignment is None and not has_sets):
         raise InputError("There is no alignment to export; align the recording and its score first.")
-    activities = project.activities
     if activities is None:
+        assert alignment is not None
         activities = edits.derive_activities(project, alignment)
     sounding = tuple(a for a, p in zip(activities, project.parts, strict=True) if not p.is_absent)
     return AlignmentExportRequest(
         folder=choices.folder,
         form=cast(Literal["midi", "labels"], choices.container),
         song=Path(recording.path).stem,
-        unfolded=unfolded,
-        alignment=_audible_only(project, alignment),
+        unfolded=project.unfolded,
+        alignment=None if alignment is None else _audible_only(project, alignment),
         parts=tuple(MidiPart(p.name, p.instrument) for p in project.parts),
         segments=segments_of(sounding, recording.frames),
         sample_rate=recording.sample_rate,

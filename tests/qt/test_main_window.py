@@ -16,6 +16,7 @@ from window_bench import QUARTER, START, Bench, write_midi_duet, write_recording
 
 from scoresep.edits import project as edits
 from scoresep.qt.dialogs.common import GoToBarDialog, SetsDialog, ShortcutsDialog
+from scoresep.qt.dialogs.export import ExportDialog
 from scoresep.qt.dialogs.repeats import RepeatsDialog
 from scoresep.qt.dialogs.separation import SeparateDialog
 from scoresep.qt.window.main_window import state_path
@@ -276,6 +277,18 @@ def test_sets_are_found_without_a_score_and_shown(qtbot: QtBot, bench: Bench) ->
     assert bench.session.project.activities is not None
     assert bench.session.undo_text == "Segment without score"
     bench.window.grab()
+    assert "Sets of instruments are found" in said(bench)
+    bench.window.commands["export"].trigger()
+    export = bench.window.findChildren(ExportDialog)[-1]
+    assert export.alignment.text() == "The segments" and export.alignment.isChecked()
+    assert export.format.count() == 1 and export.names.text() == "segments.csv\nAudacity segments.txt"
+    export.folder.setText(str(bench.folder / "sets"))
+    export.accept()
+    table = bench.folder / "sets" / "segments.csv"
+    qtbot.waitUntil(table.exists, timeout=60_000)
+    header, *rows = table.read_text(encoding="utf-8").splitlines()
+    assert header == "start_s,end_s,category,part_indices,parts" and rows
+    qtbot.waitUntil(lambda: not bench.session.jobs.all, timeout=60_000)
     bench.session.undo()
     assert bench.session.project.activities is None
     bench.window.grab()

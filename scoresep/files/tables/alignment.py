@@ -40,7 +40,7 @@ from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Segment
 from scoresep.progress import Progress
 
-NOTES_NAME, SEGMENTS_NAME = "notes.csv", "segments.csv"
+NOTES_NAME, SEGMENTS_NAME, SEGMENT_LABELS_NAME = "notes.csv", "segments.csv", "Audacity segments.txt"
 FILE_BYTES = 1 << 16  # about what one file of it takes
 FORMATS = "notes.csv, a MIDI performance, labels of Audacity or a layer of Sonic Visualiser"
 
@@ -103,11 +103,12 @@ class AlignmentExportRequest:
     form : {'midi', 'labels'}
     song : str
         Name of the recording, for the names of files.
-    unfolded : UnfoldedScore
-    alignment : Alignment
+    unfolded : UnfoldedScore or None
+        None where there is no score: then the segments alone are written, as labels.
+    alignment : Alignment or None
         Its present notes are what is written.
     parts : tuple of MidiPart
-        One for each part of the score.
+        One for each part of the score, or each set of instruments.
     segments : tuple of Segment
     sample_rate, frames : int
         Of the recording.
@@ -118,8 +119,8 @@ class AlignmentExportRequest:
     folder: str
     form: Literal["midi", "labels"]
     song: str
-    unfolded: UnfoldedScore
-    alignment: Alignment
+    unfolded: UnfoldedScore | None
+    alignment: Alignment | None
     parts: tuple[MidiPart, ...]
     segments: tuple[Segment, ...]
     sample_rate: int
@@ -130,21 +131,24 @@ class AlignmentExportRequest:
 def alignment_files(request: AlignmentExportRequest) -> dict[str, Callable[[], bytes]]:
     """Return what makes the content of each file, by the names of the files; nothing is made before it is called."""
     unfolded, alignment, rate = request.unfolded, request.alignment, request.sample_rate
+    names = [part.name for part in request.parts]
+    segments = {SEGMENTS_NAME: partial(segments_csv_bytes, request.segments, names, rate)}
+    segment_labels = partial(_made_of, audacity_bytes, partial(segments_of_parts, request.segments, names, rate))
+    if unfolded is None or alignment is None:
+        return {**segments, SEGMENT_LABELS_NAME: segment_labels}
     if request.form == "midi":
         title = unfolded.score.title or request.song
         name = f"{safe_name(request.song, 'Recording')} aligned.mid"
         return {name: partial(midi_bytes, unfolded, alignment, request.parts, rate, title)}
-    names = [part.name for part in request.parts]
     files: dict[str, Callable[[], bytes]] = {
         NOTES_NAME: partial(notes_csv_bytes, unfolded, alignment, rate, names),
-        SEGMENTS_NAME: partial(segments_csv_bytes, request.segments, names, rate),
+        **segments,
     }
     for what, with_beats in (("bars", False), ("beats", True)):
         instants = partial(instants_of, unfolded, alignment, rate, request.frames, with_beats)
         files[f"Audacity {what}.txt"] = partial(_instant_labels, instants)
         files[f"Sonic Visualiser {what}.csv"] = partial(_made_of, instants_bytes, instants)
-    stretches = partial(segments_of_parts, request.segments, names, rate)
-    files["Audacity segments.txt"] = partial(_made_of, audacity_bytes, stretches)
+    files[SEGMENT_LABELS_NAME] = segment_labels
     digits = max(2, len(str(len(names))))
     for index, name in enumerate(names):
         notes = partial(notes_of, unfolded, alignment, index, rate)

@@ -50,6 +50,8 @@ ALIGNMENT_FORMATS: dict[str, tuple[str, Literal["midi", "labels"]]] = {
     "labels": ("Tables, and labels for Audacity and Sonic Visualiser", "labels"),
 }
 
+SEGMENTS = {"labels": "A table, and labels for Audacity"}  # found without a score
+
 SOUND_SUFFIX, ALIGNMENT_SUFFIX = " stems", " alignment"
 
 
@@ -92,7 +94,8 @@ class ExportDialog(OpenDialog):
         self._selection = selection
         self.stems = QRadioButton("Stems")
         self.mix = QRadioButton("The mix as it is heard now")
-        self.alignment = QRadioButton("The alignment")
+        self._has_alignment = project.alignment is not None
+        self.alignment = QRadioButton("The alignment" if self._has_alignment or project.score else "The segments")
         self.ticks: dict[int | None, QCheckBox] = {}
         self.everything = QRadioButton("The whole recording")
         self.stretch = QRadioButton("The selection")
@@ -131,13 +134,13 @@ class ExportDialog(OpenDialog):
         has_stems = self._project.stem_set is not None
         for button in (self.stems, self.mix):
             button.setEnabled(has_stems)
-        self.alignment.setEnabled(self._project.alignment is not None)
+        self.alignment.setEnabled(self._has_alignment or self._project.activities is not None)
         (self.stems if has_stems else self.alignment).setChecked(True)
         self._offer_formats()
 
     def _offer_formats(self) -> None:
         of_sound = {key: text for key, (text, _, _) in FORMATS.items()}
-        of_alignment = {key: text for key, (text, _) in ALIGNMENT_FORMATS.items()}
+        of_alignment = {key: text for key, (text, _) in ALIGNMENT_FORMATS.items()} if self._has_alignment else SEGMENTS
         self.format.blockSignals(True)
         self.format.clear()
         for key, text in (of_alignment if self.alignment.isChecked() else of_sound).items():

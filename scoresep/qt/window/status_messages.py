@@ -78,6 +78,8 @@ def _missing(session: Session, do: Do) -> Sentence | None:
         return Sentence("hint", text, (Offer("Find it…", do["find_recording"]),))
     if project.recording is not None and project.score is None and session.jobs.get("score") is None:
         text = "The recording is open. Now open its score."
+        if project.activities is not None:
+            text = "Sets of instruments are found by their sound. Open the score to align and separate its parts."
         return Sentence("hint", text, (Offer("Open score…", do["open_score"]),))
     if project.score is not None and project.recording is None and session.jobs.get("recording") is None:
         text = "The score is open, shown at its marked tempo. Now open the recording of it."

@@ -25,6 +25,11 @@ def _can_save(w: Window) -> bool:
     return has_something and (w.session.storage.is_modified or w.session.storage.path is None)
 
 
+def _can_export(w: Window) -> bool:
+    project = w.session.project
+    return has_sound(w) and any(x is not None for x in (project.stem_set, project.alignment, project.activities))
+
+
 def _with_edit(verb: str, edit: str) -> str:
     """Name the edit that would be undone or made again, in small letters, for the text of an action."""
     return f"{verb} “{edit[0].lower()}{edit[1:]}”" if edit else verb
@@ -105,11 +110,9 @@ PROJECT_ACTIONS: tuple[Action, ...] = (
         FILE,
         "&Export…",
         ("Ctrl+E",),
-        "Write stems, the mix or the alignment as files",
+        "Write stems, the mix, the alignment or the segments as files",
         lambda w: w.exporting.ask(w.timeline.selection),
-        enabled=lambda w: (
-            has_sound(w) and (w.session.project.stem_set is not None or w.session.project.alignment is not None)
-        ),
+        enabled=_can_export,
     ),
     Action(
         "unused_stems",
