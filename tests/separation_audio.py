@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.engines.separation import SeparationOptions, SeparationReport
+from scoresep.engines.separation.nmf import NmfSettings
 from scoresep.engines.separation.nmf.separator import NmfSeparator
-from scoresep.engines.separation.nmf.settings import NmfSettings
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import ArraySource
 from scoresep.progress import Progress

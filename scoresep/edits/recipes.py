@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from scoresep.engines.separation.crossfade import EngineClaim
+from scoresep.engines.separation.chunking import EngineClaim
 from scoresep.errors import InputError
 from scoresep.files.audio.stems import read_manifest
 from scoresep.model.project import Change, Project, Recipe, RecipeRule, change_to

@@ -31,14 +31,16 @@ from scoresep.engines.separation import (
     engine_names,
     make_engine,
 )
-from scoresep.engines.separation.chunking import Stretch, next_chunk, plan_chunks
-from scoresep.engines.separation.crossfade import (
+from scoresep.engines.separation.chunking import (
     FADE_S,
     Maker,
+    Stretch,
     changed_stretches,
     engines_over_time,
     joined_stretches,
+    next_chunk,
     otherwise_made,
+    plan_chunks,
     ramp,
     weights_of,
 )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.engines.separation.base import Arrays, FittedSeparator, SeparationOptions, SeparationReport, Separator
-from scoresep.engines.separation.checkpoint import under_prefix, with_prefix
+from scoresep.engines.separation.spectral import under_prefix, with_prefix
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress

@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scoresep.engines.separation.activity import Tolerances
+from scoresep.engines.separation.nmf import NmfSettings
 from scoresep.engines.separation.nmf.dictionary import Components, Dictionary, unit_sum
-from scoresep.engines.separation.nmf.fitting import ComponentSpectra, fit, make_block, update_activations
-from scoresep.engines.separation.nmf.masks import stem_powers
-from scoresep.engines.separation.nmf.settings import NmfSettings
+from scoresep.engines.separation.nmf.fitting import ComponentSpectra, fit, make_block, stem_powers, update_activations
 from scoresep.engines.separation.stft import FrameGrid, OverlapAdd, make_grid, read_spectra
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import SampleSource

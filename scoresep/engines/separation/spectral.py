@@ -2,13 +2,17 @@
 
 An engine adds how it learns (`SpectralSeparator._fit`), and how the windows of a block are divided
 (`FittedSpectralSeparator._prepare` and `_divide`).
+
+What engines have learned as arrays: what their checkpoints have in common.
+
+Where the work is done, and how much of it at a time: what to do when a device has no memory left.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -23,12 +27,174 @@ from scoresep.engines.separation.base import (
     SeparationOptions,
     SeparationReport,
 )
-from scoresep.engines.separation.compute import ComputeContext, render_in_blocks
-from scoresep.engines.separation.devices import choose_device
-from scoresep.engines.separation.stft import FrameGrid
+from scoresep.engines.separation.devices import choose_device, is_out_of_memory, release_memory
+from scoresep.engines.separation.spatial import Covariances
+from scoresep.engines.separation.stft import FrameGrid, OverlapAdd
+from scoresep.errors import OutOfMemoryError
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
+
+
+def with_prefix(prefix: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
+    """Return the arrays of another engine under names that do not clash with one's own."""
+    return {prefix + name: array for name, array in arrays.items()}
+
+
+def under_prefix(prefix: str, arrays: Arrays | None) -> dict[str, NDArray[Any]] | None:
+    """Return the arrays of another engine under its own names; None where there are none."""
+    found = {name.removeprefix(prefix): array for name, array in (arrays or {}).items() if name.startswith(prefix)}
+    return found or None
+
+
+def covariances_to_array(where: Covariances | None) -> NDArray[np.float32]:
+    """Return the planes of covariances, shape (4, stems + 1, bins); of size 0 where there are none."""
+    if where is None:
+        return np.zeros((0, 0, 0), np.float32)
+    planes = where.left, where.right, where.cross_real, where.cross_imag
+    return np.stack([plane.cpu().numpy() for plane in planes])
+
+
+def covariances_from_array(planes: NDArray[np.float32]) -> Covariances | None:
+    """Return the covariances of such planes."""
+    return Covariances(*torch.from_numpy(planes)) if planes.size else None
+
+
+def covariances_shape(channels: int, stem_count: int, bins: int) -> tuple[int, int, int]:
+    """Return the shape of the planes: only stereo recordings have any."""
+    return (4, stem_count + 1, bins) if channels == 2 and stem_count else (0, 0, 0)
+
+
+def moments_to_arrays(network: torch.nn.Module, optimizer: torch.optim.Adam) -> dict[str, NDArray[Any]]:
+    """Return the running means by which Adam goes on, as ``first.*`` and ``second.*``."""
+    arrays = {}
+    for name, parameter in network.named_parameters():
+        moments = optimizer.state.get(parameter)
+        if moments:
+            arrays[f"first.{name}"] = moments["exp_avg"].cpu().numpy().copy()
+            arrays[f"second.{name}"] = moments["exp_avg_sq"].cpu().numpy().copy()
+    return arrays
+
+
+def moments_from_arrays(
+    network: torch.nn.Module, optimizer: torch.optim.Adam, arrays: Arrays, steps: int, device: torch.device
+) -> None:
+    """Let Adam go on from the running means that were kept after so many steps."""
+    for name, parameter in network.named_parameters():
+        if f"first.{name}" in arrays and f"second.{name}" in arrays:
+            first, second = (torch.tensor(arrays[f"{kind}.{name}"], device=device) for kind in ("first", "second"))
+            step = torch.tensor(float(steps))
+            optimizer.state[parameter] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
+
+
+LEAST_BLOCK_WINDOWS = 16
+
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class ComputeContext:
+    """A device, and the number of windows that it works on together.
+
+    Attributes
+    ----------
+    device : torch.device
+    block_windows : int
+    warnings : list of str
+        What a person should know of it; one sentence each.
+    """
+
+    device: torch.device
+    block_windows: int
+    warnings: list[str] = field(default_factory=list)
+
+    def run(self, work: Callable[[], Answer]) -> Answer:
+        """Do some work, once more with less at a time or elsewhere as long as the memory is not enough.
+
+        Parameters
+        ----------
+        work : callable
+            Asks for `device` and `block_windows` anew each time.
+
+        Raises
+        ------
+        OutOfMemoryError
+            There is nothing less to try.
+        """
+        while True:
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self.reduce_batch(error)
+
+    def reduce_batch(self, error: BaseException) -> None:
+        """Make do with less memory, or give up.
+
+        Raises
+        ------
+        OutOfMemoryError
+            There is nothing less to try.
+        """
+        release_memory(self.device)
+        if self.block_windows > LEAST_BLOCK_WINDOWS:
+            self.block_windows //= 2
+        elif self.device.type != "cpu":
+            self.warnings.append(f"The device {self.device.type} ran out of memory; the CPU went on.")
+            self.device = torch.device("cpu")
+        else:
+            raise OutOfMemoryError(
+                "There is not enough memory to separate; close other programs and try again."
+            ) from error
+
+
+def render_in_blocks(
+    grid: FrameGrid,
+    place: ComputeContext,
+    shape: tuple[int, int],
+    stretch: tuple[int, int],
+    make_block: Callable[[int, int], tuple[int, Tensor]],
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """Make the stems of the frames [start, stop).
+
+    Parameters
+    ----------
+    grid : FrameGrid
+    place : ComputeContext
+    shape : (int, int)
+        Number of stems, and of channels.
+    stretch : (int, int)
+    make_block : callable
+        Takes the first window and the one at which the stretch ends; returns the window at which the block ends, which
+        it chooses, and the spectra of all stems in it on the device of `place`, shape (stems, channels, windows, bins).
+    progress : Progress
+
+    Returns
+    -------
+    stems : ndarray [shape=(stems, channels, stop - start)], float32
+
+    Raises
+    ------
+    OutOfMemoryError, Cancelled
+    """
+    adder = OverlapAdd(grid, *shape, place.device, *stretch)
+    result = np.empty((*shape, stretch[1] - stretch[0]), np.float32)
+    first, written = adder.first, 0
+
+    def add() -> tuple[int, NDArray[np.float32]]:
+        last, spectra = make_block(first, adder.last)
+        adder.move_to(place.device)
+        return last, adder.add(spectra)
+
+    while first < adder.last:
+        progress.update((first - adder.first) / (adder.last - adder.first), "Separating")
+        first, samples = place.run(add)
+        result[:, :, written : written + samples.shape[2]] = samples
+        written += samples.shape[2]
+    return result
+
 
 STEM_WINDOWS = 128  # at most in a block: bounds memory, and the time until cancelling is heard
 

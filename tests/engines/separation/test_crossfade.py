@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoresep.engines.separation.crossfade import EngineClaim, Maker, engines_over_time, otherwise_made, weights_of
+from scoresep.engines.separation.chunking import EngineClaim, Maker, engines_over_time, otherwise_made, weights_of
 
 FRAMES, STEMS, FADE = 60, 2, 3
 NAMES: tuple[Maker, ...] = (("a", "x"), ("a", "y"), ("b", "x"))

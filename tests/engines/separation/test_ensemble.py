@@ -11,8 +11,8 @@ from separation_audio import QUICK, RATE, duet, notes_of
 
 from scoresep.engines.separation import SeparationOptions
 from scoresep.engines.separation.ensemble import EnsembleSeparator, Member, chord_share
+from scoresep.engines.separation.nmf import NmfSettings
 from scoresep.engines.separation.nmf.separator import NmfSeparator
-from scoresep.engines.separation.nmf.settings import NmfSettings
 from scoresep.model.audio import ArraySource
 from scoresep.progress import Progress
 

@@ -13,9 +13,8 @@ from separation_audio import QUICK, RATE, duet, notes_of, separate
 
 from scoresep.engines.metrics import si_sdr_db, sum_error_db
 from scoresep.engines.separation import SeparationOptions
-from scoresep.engines.separation.nmf import separator
+from scoresep.engines.separation.nmf import NmfSettings, separator
 from scoresep.engines.separation.nmf.separator import NmfSeparator
-from scoresep.engines.separation.nmf.settings import NmfSettings
 from scoresep.errors import Cancelled, OutOfMemoryError, UsageError
 from scoresep.model.audio import ArraySource
 from scoresep.progress import Progress

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scoresep.engines.separation.base import FittedSeparator
-from scoresep.engines.separation.mask_refinement.dataset import Remixer, TrainingMixture
-from scoresep.engines.separation.mask_refinement.inputs import NetworkInputs
+from scoresep.engines.separation.mask_refinement.dataset import NetworkInputs, Remixer, TrainingMixture
 from scoresep.engines.separation.mask_refinement.network import TileNetwork, reach_windows, shares_of
 from scoresep.engines.separation.mask_refinement.voices import MOST_VOICES
 from scoresep.engines.separation.stft import FrameGrid, OverlapAdd, read_spectra

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from scoresep.engines.separation.mask_refinement.settings import MaskRefinerSettings
+from scoresep.engines.separation.mask_refinement import MaskRefinerSettings
 from scoresep.engines.separation.mask_refinement.voices import Tracks
 
 SEMITONES = 128

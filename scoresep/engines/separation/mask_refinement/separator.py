@@ -4,6 +4,8 @@ A reading of Ho et al. (2026) for one recording: what the score knows of every m
 one part sounds alone are material without error, and a teacher's estimates stand in elsewhere. Mixtures made from
 these train the network; what it learned is kept, and learning goes on when more time is given.
 
+The state of learning as arrays, to be kept beside the stems, and taken up again.
+
 References
 ----------
 C.-w. Ho, S. M. Siniscalchi, K. Li, C.-H. Lee, "A knowledge-driven approach to music segmentation, music source
@@ -21,21 +23,92 @@ import torch
 from numpy.typing import NDArray
 
 from scoresep.engines.separation.base import Arrays, FittedSeparator, SeparationReport, Separator
-from scoresep.engines.separation.checkpoint import under_prefix, with_prefix
-from scoresep.engines.separation.compute import LEAST_BLOCK_WINDOWS, ComputeContext
-from scoresep.engines.separation.mask_refinement.checkpoint import from_arrays, to_arrays
-from scoresep.engines.separation.mask_refinement.dataset import Excerpt, Remixer, collect_excerpts
+from scoresep.engines.separation.mask_refinement import MaskRefinerSettings
+from scoresep.engines.separation.mask_refinement.dataset import (
+    Excerpt,
+    NetworkInputs,
+    RecordingStatistics,
+    Remixer,
+    collect_excerpts,
+    measure_statistics,
+)
 from scoresep.engines.separation.mask_refinement.inference import MaskRefinement, calibrate_blend_weight
-from scoresep.engines.separation.mask_refinement.inputs import NetworkInputs, RecordingStatistics, measure_statistics
 from scoresep.engines.separation.mask_refinement.network import SEMITONES
-from scoresep.engines.separation.mask_refinement.settings import MaskRefinerSettings
 from scoresep.engines.separation.mask_refinement.training import State, Trainer
 from scoresep.engines.separation.mask_refinement.voices import MOST_VOICES, Voices, tracks_of, voices_of
-from scoresep.engines.separation.spectral import FitTask, SpectralSeparator
+from scoresep.engines.separation.spectral import (
+    LEAST_BLOCK_WINDOWS,
+    ComputeContext,
+    FitTask,
+    SpectralSeparator,
+    moments_from_arrays,
+    moments_to_arrays,
+    under_prefix,
+    with_prefix,
+)
 from scoresep.engines.separation.stft import make_grid
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
+
+VERSION = 1
+
+
+def to_arrays(
+    state: State, settings: MaskRefinerSettings, heard: RecordingStatistics | None
+) -> dict[str, NDArray[Any]]:
+    """Return all that is needed to use the network and to go on with its training."""
+    arrays: dict[str, NDArray[Any]] = {
+        "form": _form(settings),
+        "steps": np.array(state.steps, np.int64),
+        "mean_power": np.array(heard.mean_power if heard else 0.0, np.float64),
+        "blend": np.array(heard.blend if heard else 0.0, np.float64),
+        "profiles": heard.profiles if heard else np.zeros(0, np.float32),
+    }
+    for kind, network in ("network", state.network), ("mean", state.mean):
+        for name, value in network.state_dict().items():
+            arrays[f"{kind}.{name}"] = value.detach().cpu().numpy().copy()
+    return {**arrays, **moments_to_arrays(state.network, state.optimizer)}
+
+
+def from_arrays(
+    arrays: Arrays | None, stems: int, settings: MaskRefinerSettings, seed: int, device: torch.device
+) -> tuple[State, RecordingStatistics | None]:
+    """Return the state that was kept and what was heard; a fresh state where it does not fit."""
+    state = State.fresh(stems, settings, seed, device)
+    if arrays is None or not _fits(arrays, state, settings):
+        return state, None
+    for kind, network in ("network", state.network), ("mean", state.mean):
+        network.load_state_dict({name: torch.from_numpy(arrays[f"{kind}.{name}"]) for name in network.state_dict()})
+    state.steps = int(arrays["steps"])
+    moments_from_arrays(state.network, state.optimizer, arrays, state.steps, device)
+    heard = (
+        RecordingStatistics(float(arrays["mean_power"]), arrays["profiles"], float(arrays["blend"]))
+        if arrays["profiles"].size
+        else None
+    )
+    return state, heard
+
+
+def _form(settings: MaskRefinerSettings) -> NDArray[np.float64]:
+    """Return what must agree for weights to fit."""
+    of_network = (settings.harmonics, settings.reach_bins, settings.width, *settings.dilations)
+    return np.array([VERSION, settings.window_s, settings.limit_hz, *of_network], np.float64)
+
+
+def _fits(arrays: Arrays, state: State, settings: MaskRefinerSettings) -> bool:
+    form = _form(settings)
+    if not {"steps", "mean_power", "profiles", "blend"} <= set(arrays):
+        return False
+    if "form" not in arrays or arrays["form"].shape != form.shape or not np.allclose(arrays["form"], form):
+        return False
+    values = state.network.state_dict()
+    return all(
+        f"{kind}.{name}" in arrays and arrays[f"{kind}.{name}"].shape == tuple(value.shape)
+        for kind in ("network", "mean")
+        for name, value in values.items()
+    )
+
 
 TEACHER_SHARE = 0.05  # of the time of learning, up to here
 MATERIAL_SHARE, LISTENING_SHARE, TRAINING_SHARE = 0.05, 0.1, 0.95  # of the rest

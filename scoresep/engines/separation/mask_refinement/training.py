@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scoresep.engines.separation.mask_refinement.dataset import Remixer, TrainingMixture
-from scoresep.engines.separation.mask_refinement.inputs import NetworkInputs
+from scoresep.engines.separation.mask_refinement import MaskRefinerSettings
+from scoresep.engines.separation.mask_refinement.dataset import NetworkInputs, Remixer, TrainingMixture
 from scoresep.engines.separation.mask_refinement.network import TileNetwork, shares_of
-from scoresep.engines.separation.mask_refinement.settings import MaskRefinerSettings
 from scoresep.engines.separation.mask_refinement.voices import Tracks
 from scoresep.progress import Progress
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from scoresep.engines.separation.neural_source_filter.settings import NeuralSourceFilterSettings
-from scoresep.engines.separation.source_filter.timbres import BANDS
+from scoresep.engines.separation.neural_source_filter import NeuralSourceFilterSettings
+from scoresep.engines.separation.source_filter.fitting import BANDS
 
 MODEL_TOP_HZ = 8000.0  # the filter's last frequency; above it only the roll-off goes on
 WARP = 0.576  # of the frequency axis, about that of hearing at 16 kHz

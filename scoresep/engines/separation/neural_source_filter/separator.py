@@ -1,27 +1,213 @@
-"""The engine `source-network`: finds pitches, trains the network on the recording, finds where the parts stand."""
+"""The engine `source-network`: finds pitches, trains the network on the recording, finds where the parts stand.
+
+What was learned as arrays, to be kept with the project, and taken up again.
+
+What the `source-network` engine has learned of a recording, and the stems that follow from it.
+"""
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from scoresep.engines.separation.neural_source_filter.checkpoint import (
-    NeuralSourceFilterParameters,
-    covariances_of,
-    form_of,
-    from_arrays,
-    to_arrays,
-    tracks_of,
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scoresep.engines.separation.base import Arrays
+from scoresep.engines.separation.neural_source_filter import NeuralSourceFilterSettings
+from scoresep.engines.separation.neural_source_filter.conditioning import (
+    BandFeatures,
+    Encoder,
+    ScoreConditioning,
+    track_pitches,
 )
-from scoresep.engines.separation.neural_source_filter.conditioning import ScoreConditioning, track_pitches
-from scoresep.engines.separation.neural_source_filter.encoder_features import BandFeatures
-from scoresep.engines.separation.neural_source_filter.model import Divider, FittedNeuralSourceFilter
-from scoresep.engines.separation.neural_source_filter.settings import NeuralSourceFilterSettings
+from scoresep.engines.separation.neural_source_filter.network import SourceNetwork
 from scoresep.engines.separation.neural_source_filter.training import State, Trainer, mean_level, pool_of
-from scoresep.engines.separation.source_filter.note_frames import Tracks, speed_cents_per_s
+from scoresep.engines.separation.source_filter import SourceFilterSettings
+from scoresep.engines.separation.source_filter.partials import Tracks, speed_cents_per_s
+from scoresep.engines.separation.source_filter.separator import divided, stem_powers
 from scoresep.engines.separation.spatial import Covariances, CovarianceSum
-from scoresep.engines.separation.spectral import FitTask, SpectralSeparator
-from scoresep.engines.separation.stft import make_grid
+from scoresep.engines.separation.spectral import (
+    STEM_WINDOWS,
+    ComputeContext,
+    FitTask,
+    FittedSpectralSeparator,
+    SpectralSeparator,
+    covariances_from_array,
+    covariances_to_array,
+    moments_from_arrays,
+    moments_to_arrays,
+)
+from scoresep.engines.separation.stft import FrameGrid, make_grid
+from scoresep.model.alignment import SoundingNotes
+from scoresep.model.audio import SampleSource
 from scoresep.progress import Progress
+
+VERSION = 1
+
+
+@dataclass
+class NeuralSourceFilterParameters:
+    """What is known of a recording.
+
+    Attributes
+    ----------
+    tracks : Tracks
+    shape : SourceFilterSettings
+        As its pitches want them.
+    level : float
+        Mean of what is fitted.
+    state : State
+    covariances : Covariances or None
+        Where the stems stand in stereo.
+    """
+
+    tracks: Tracks
+    shape: SourceFilterSettings
+    level: float
+    state: State
+    covariances: Covariances | None = None
+
+
+def form_of(source: SampleSource, stems: int, settings: NeuralSourceFilterSettings) -> str:
+    """Return what must agree for arrays to fit; how long the training is need not."""
+    network = settings.bands, settings.width, settings.code, settings.part_code, settings.heard_partials, settings.order
+    return f"{VERSION} {source.frames} {source.channels} {source.sample_rate} {stems} {network} {settings.shape}"
+
+
+def to_arrays(
+    found: NeuralSourceFilterParameters, form: str, settings: NeuralSourceFilterSettings
+) -> dict[str, NDArray[Any]]:
+    """Return everything as arrays."""
+    state, where = found.state, found.covariances
+    arrays: dict[str, NDArray[Any]] = {
+        "form": np.array(form),
+        "moves": np.array(found.shape != settings.shape),
+        "level": np.array(found.level),
+        "steps": np.array(state.steps, np.int64),
+        "covariances": covariances_to_array(where),
+        **vars(found.tracks),
+    }
+    for name, parameter in state.network.named_parameters():
+        arrays[f"network.{name}"] = parameter.detach().cpu().numpy().copy()
+    return {**arrays, **moments_to_arrays(state.network, state.optimizer)}
+
+
+def tracks_of(checkpoint: Arrays | None, form: str) -> tuple[Tracks, bool] | None:
+    """Return the tracks that were kept and whether their pitches move; None where they are of something else."""
+    if checkpoint is None or str(checkpoint.get("form")) != form or "moves" not in checkpoint:
+        return None
+    try:
+        tracks = Tracks(*(np.asarray(checkpoint[name]) for name in Tracks.__dataclass_fields__))
+    except KeyError:
+        return None
+    if len(tracks.note_keys) + 1 != len(tracks.start) or len(tracks.cents) != tracks.start[-1]:
+        return None
+    return tracks, bool(checkpoint["moves"])
+
+
+def from_arrays(state: State, checkpoint: Arrays, device: torch.device) -> float | None:
+    """Go on from the state that was kept, and return the level that it holds for; None where it does not fit."""
+    parameters = dict(state.network.named_parameters())
+    if not {"steps", "level", "covariances", *(f"network.{name}" for name in parameters)} <= set(checkpoint):
+        return None
+    for kind in ("network", "first", "second"):
+        if any(checkpoint[key].shape != p.shape for n, p in parameters.items() if (key := f"{kind}.{n}") in checkpoint):
+            return None
+    state.steps = int(checkpoint["steps"])
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(torch.from_numpy(checkpoint[f"network.{name}"]))
+    moments_from_arrays(state.network, state.optimizer, checkpoint, state.steps, device)
+    return float(checkpoint["level"])
+
+
+def covariances_of(checkpoint: Arrays, stems: int, bins: int) -> Covariances | None:
+    """Return where the stems stand, as it was kept; None where nothing fits."""
+    planes = np.asarray(checkpoint["covariances"])
+    return covariances_from_array(planes) if planes.shape == (4, stems + 1, bins) else None
+
+
+class Divider:
+    """Divides the recording as the network says.
+
+    Parameters
+    ----------
+    network : SourceNetwork
+    listener : ScoreConditioning
+    ear : BandFeatures
+    where : Covariances or None
+        Where the stems stand in stereo.
+
+    Attributes
+    ----------
+    grid : FrameGrid
+    """
+
+    def __init__(
+        self, network: SourceNetwork, listener: ScoreConditioning, ear: BandFeatures, where: Covariances | None
+    ) -> None:
+        self._network, self._listener, self._ear, self._where = network, listener, ear, where
+        self._encoder, self._sounds = Encoder(network, listener, ear), listener.sounds()
+        self.grid = listener.grid
+
+    def blocks(self, first: int, last: int, most_windows: int) -> list[tuple[int, int]]:
+        """Divide the windows [first, last) into blocks."""
+        shape = self._listener.shape
+        return self._listener.blocks(first, last, min(most_windows, STEM_WINDOWS), shape.block_cells)
+
+    def spectra(self, first: int, last: int, check: Callable[[], None]) -> Tensor:
+        """Return the spectra of all stems in the windows [first, last), shape (stems, channels, windows, bins)."""
+        listener = self._listener
+        code = self._encoder.code(first, last, check)
+        spectra = listener.spectra(first, last)
+        scene, told = listener.scene(spectra, first, self._sounds, self._ear, listener.shape.shifts_cents)
+        scene.take(self._network, code, told)
+        scene.improve(listener.settings.settle_rounds, check)
+        return divided(stem_powers(scene, listener.notes.stem_count, check), spectra, self._where, check)
+
+
+class FittedNeuralSourceFilter(FittedSpectralSeparator[Divider]):
+    """Gives the stems of any stretch.
+
+    Parameters
+    ----------
+    engine : str
+    found : NeuralSourceFilterParameters
+    grid : FrameGrid
+        Of the masks.
+    place : ComputeContext
+    arrays : mapping of str to ndarray
+        Everything learned.
+    settings : NeuralSourceFilterSettings
+    """
+
+    def __init__(
+        self,
+        engine: str,
+        found: NeuralSourceFilterParameters,
+        grid: FrameGrid,
+        place: ComputeContext,
+        arrays: Arrays,
+        settings: NeuralSourceFilterSettings,
+    ) -> None:
+        super().__init__(engine, grid, place, arrays)
+        self._found, self._settings = found, settings
+
+    def _prepare(self, source: SampleSource, notes: SoundingNotes) -> Divider:
+        found, settings, device = self._found, self._settings, self._place.device
+        conditioning = ScoreConditioning.of(source, notes, found.tracks, found.shape, settings, device)
+        features = BandFeatures.of(conditioning.grid, settings.bands, found.level, device)
+        where = None if found.covariances is None else found.covariances.to(device)
+        return Divider(found.state.network.to(device), conditioning, features, where)
+
+    def _divide(self, prepared: Divider, first: int, end: int, progress: Progress) -> tuple[int, Tensor]:
+        last = prepared.blocks(first, end, self._place.block_windows)[0][1]
+        return last, prepared.spectra(first, last, progress.check)
+
 
 FOLLOWED, TRAINED = 0.3, 0.9  # shares of the time of learning, up to here
 

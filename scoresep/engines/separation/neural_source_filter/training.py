@@ -10,11 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scoresep.engines.separation.neural_source_filter.conditioning import ScoreConditioning
-from scoresep.engines.separation.neural_source_filter.encoder_features import QUIET, BandFeatures, ModelFit
+from scoresep.engines.separation.neural_source_filter import NeuralSourceFilterSettings
+from scoresep.engines.separation.neural_source_filter.conditioning import (
+    QUIET,
+    BandFeatures,
+    ModelFit,
+    ScoreConditioning,
+)
 from scoresep.engines.separation.neural_source_filter.network import CellInputs, SourceNetwork
-from scoresep.engines.separation.neural_source_filter.settings import NeuralSourceFilterSettings
-from scoresep.engines.separation.source_filter.timbres import TINY
+from scoresep.engines.separation.source_filter.fitting import TINY
 from scoresep.progress import Progress
 
 WARM_STEPS = 10

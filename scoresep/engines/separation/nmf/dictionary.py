@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scoresep.engines.separation.activity import Pitches, attack_intervals, note_intervals, paint, pitches_of
-from scoresep.engines.separation.nmf.settings import NmfSettings
+from scoresep.engines.separation.nmf import NmfSettings
 from scoresep.engines.separation.stft import FitAxis, FrameGrid, fit_axis
 from scoresep.model.alignment import SoundingNotes
 

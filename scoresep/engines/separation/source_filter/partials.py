@@ -1,4 +1,7 @@
-"""Partials of notes as lines on the frequency grid, as wide as their glide within a window makes them."""
+"""Partials of notes as lines on the frequency grid, as wide as their glide within a window makes them.
+
+Which notes may sound in which windows: one cell for every note and window, in order of notes.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,211 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scoresep.engines.separation.stft import FrameGrid
+from scoresep.engines.separation.source_filter import SourceFilterSettings
+from scoresep.engines.separation.stft import OVERLAP, FrameGrid
+from scoresep.model.alignment import SoundingNotes
+
+
+@dataclass(frozen=True)
+class NoteFrameGrid:
+    """What is looked at, and through which windows.
+
+    Attributes
+    ----------
+    notes : SoundingNotes
+    grid : FrameGrid
+    settings : SourceFilterSettings
+    """
+
+    notes: SoundingNotes
+    grid: FrameGrid
+    settings: SourceFilterSettings
+
+
+@dataclass(frozen=True)
+class NoteFrames:
+    """Pairs of a pitched note and a window in which it may sound, note by note, window by window.
+
+    Attributes
+    ----------
+    note, window : ndarray [shape=(cells,)], int64
+        Row of the note; window of the grid.
+    nearness : ndarray [shape=(cells,)], float32
+        1 within the note, falling to just above 0 at the limit of its tolerance.
+    run_start, run_stop : ndarray [shape=(cells,)], int64
+        The cells [start, stop) of the same note.
+    """
+
+    note: NDArray[np.int64]
+    window: NDArray[np.int64]
+    nearness: NDArray[np.float32]
+    run_start: NDArray[np.int64]
+    run_stop: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.note)
+
+    def glides(self, cents: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return by how many semitones pitch changes within a window, from that of the neighbouring cells."""
+        index = np.arange(len(self))
+        later, earlier = np.minimum(index + 1, self.run_stop - 1), np.maximum(index - 1, self.run_start)
+        slope = (cents[later] - cents[earlier]) / np.maximum(later - earlier, 1)
+        change: NDArray[np.float32] = (slope * (OVERLAP / 100.0)).astype(np.float32)
+        return change
+
+    def within(self, first: int, last: int) -> tuple[NoteFrames, NDArray[np.bool_]]:
+        """Return the cells in the windows [first, last), and which these are; their runs are not those of notes."""
+        keep = (self.window >= first) & (self.window < last)
+        nothing = np.zeros(int(keep.sum()), np.int64)
+        return NoteFrames(self.note[keep], self.window[keep], self.nearness[keep], nothing, nothing), keep
+
+
+def limits_of(view: NoteFrameGrid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the windows [first, last) in which notes may sound at most; none for unpitched notes."""
+    notes, grid, settings = view.notes, view.grid, view.settings
+    per_s = grid.sample_rate / grid.hop_frames
+    first = np.ceil(grid.window_at(notes.onset_frame) - settings.early_s * per_s - 1.0)
+    last = np.floor(grid.window_at(notes.offset_frame) + settings.ring_s * per_s + 1.0) + 1
+    low = np.clip(first, 0, grid.windows).astype(np.int64)
+    high = np.clip(last, 0, grid.windows).astype(np.int64)
+    return low, np.where(np.isnan(notes.pitch_midi), low, np.maximum(high, low))
+
+
+def note_frames_of(view: NoteFrameGrid, first: int, last: int) -> NoteFrames:
+    """Return the cells in the windows [first, last)."""
+    notes, grid, settings = view.notes, view.grid, view.settings
+    low, high = limits_of(view)
+    low, high = np.clip(low, first, last), np.clip(high, first, last)
+    count = high - low
+    note = np.repeat(np.arange(len(notes)), count)
+    stop = np.cumsum(count)
+    run_start, run_stop = np.repeat(stop - count, count), np.repeat(stop, count)
+    window = np.arange(len(note)) - run_start + low[note]
+    per_s = grid.sample_rate / grid.hop_frames
+    onset, offset = grid.window_at(notes.onset_frame)[note], grid.window_at(notes.offset_frame)[note]
+    before = (onset - window) / (settings.early_s * per_s + 1.0)
+    after = (window - offset) / (settings.ring_s * per_s + 1.0)
+    nearness = (1.0 - np.clip(np.maximum(before, after), 0.0, 0.99)).astype(np.float32)
+    return NoteFrames(note, window, nearness, run_start, run_stop)
+
+
+def blocks_of(view: NoteFrameGrid, first: int, last: int, most_windows: int) -> list[tuple[int, int]]:
+    """Divide the windows [first, last) into blocks of at most so many windows and, if possible, cells."""
+    low, high = limits_of(view)
+    change = np.zeros(view.grid.windows + 1, np.int64)
+    np.add.at(change, low, 1)
+    np.add.at(change, high, -1)
+    total = np.concatenate([[0], np.cumsum(np.cumsum(change))])
+    blocks = []
+    while first < last:
+        stop = int(np.searchsorted(total, total[first] + view.settings.block_cells, side="right")) - 1
+        stop = min(max(stop, first + 1), first + most_windows, last)
+        blocks.append((first, stop))
+        first = stop
+    return blocks
+
+
+KEY_CENTS = 100.0  # pitches nearer than this in one part are the same note at another time
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """The pitch of every note in the windows in which it may sound.
+
+    Attributes
+    ----------
+    note_keys : ndarray [shape=(notes, 4)], float64
+        Stem, pitch, onset and offset of the notes that were followed; pitch -1 for unpitched ones.
+    first_window : ndarray [shape=(notes,)], int64
+        On the grid on which pitch was followed.
+    start : ndarray [shape=(notes + 1,)], int64
+        Where the values of every note begin.
+    cents : ndarray [shape=(values,)], float32
+        Above the score's pitch.
+    """
+
+    note_keys: NDArray[np.float64]
+    first_window: NDArray[np.int64]
+    start: NDArray[np.int64]
+    cents: NDArray[np.float32]
+
+    def rows_for(self, notes: SoundingNotes) -> NDArray[np.int64]:
+        """Return for every note the row that was followed for it; -1 where there is none."""
+        known = {tuple(key): row for row, key in enumerate(self.note_keys.tolist())}
+        return np.array([known.get(tuple(key), -1) for key in keys_of(notes).tolist()], np.int64)
+
+    def nearest_rows(self, notes: SoundingNotes) -> NDArray[np.int64]:
+        """Return for every note the row of itself or, where it is new, of the most like it: -1 where none is.
+
+        That is the one of the part that lies nearest in pitch, and then in time.
+        """
+        rows = self.rows_for(notes)
+        keys = keys_of(notes)
+        for note in np.flatnonzero(rows < 0):
+            stem, midi, onset, _ = keys[note]
+            same = np.flatnonzero((self.note_keys[:, 0] == stem) & (self.note_keys[:, 1] >= 0))
+            if midi >= 0 and len(same):
+                apart = np.abs(self.note_keys[same, 1] - midi)
+                late = np.abs(self.note_keys[same, 2] - onset)
+                rows[note] = same[np.lexsort((late, np.round(apart)))[0]]
+        return rows
+
+    def cents_at(
+        self, notes: SoundingNotes, rows: NDArray[np.int64], cells: NoteFrames, own: FrameGrid, grid: FrameGrid
+    ) -> NDArray[np.float32]:
+        """Return the pitch of cells on another grid, in cents above the score.
+
+        Parameters
+        ----------
+        notes : SoundingNotes
+        rows : ndarray [shape=(notes,)], int64
+            As `nearest_rows` gives them.
+        cells : NoteFrames
+            Of `notes`, on `grid`.
+        own : FrameGrid
+            On which pitch was followed.
+        grid : FrameGrid
+
+        Returns
+        -------
+        cents : ndarray [shape=(cells,)], float32
+        """
+        frame = grid.centre_frame(0) + cells.window * grid.hop_frames
+        at = (frame - own.centre_frame(0)) / own.hop_frames
+        result = np.zeros(len(cells), np.float32)
+        keys = keys_of(notes)
+        for start in np.unique(cells.run_start).tolist():
+            note, stop = int(cells.note[start]), int(cells.run_stop[start])
+            row = int(rows[note])
+            values = self.cents[self.start[row] : self.start[row + 1]] if row >= 0 else self.cents[:0]
+            if not len(values):
+                continue
+            if np.array_equal(self.note_keys[row], keys[note]) or self._overlaps(row, keys[note]):
+                where = self.first_window[row] + np.arange(len(values))
+                result[start:stop] = np.interp(at[start:stop], where, values)
+            else:
+                result[start:stop] = np.median(values)
+        return result
+
+    def _overlaps(self, row: int, key: NDArray[np.float64]) -> bool:
+        stem, midi, onset, offset = self.note_keys[row]
+        return bool(stem == key[0] and abs(midi - key[1]) * 100 < KEY_CENTS and onset < key[3] and key[2] < offset)
+
+
+def keys_of(notes: SoundingNotes) -> NDArray[np.float64]:
+    """Return what tells notes apart, shape (notes, 4): stem, pitch (-1 where there is none), onset, offset."""
+    pitch = np.round(np.nan_to_num(notes.pitch_midi, nan=-1.0), 4)
+    return np.stack([notes.stem_index, pitch, notes.onset_frame, notes.offset_frame], 1).astype(np.float64)
+
+
+def speed_cents_per_s(tracks: Tracks, per_s: float) -> float:
+    """Return how fast pitches move within notes, as a median over all windows; 0 where nothing was followed."""
+    inside = np.ones(max(len(tracks.cents) - 1, 0), bool)
+    border = tracks.start[1:-1] - 1
+    inside[border[(border >= 0) & (border < len(inside))]] = False
+    moves = np.abs(np.diff(tracks.cents))[inside]
+    return float(np.median(moves) * per_s) if len(moves) else 0.0
+
 
 LINE_BINS = 15  # bins that a partial reaches
 FINE = 32  # steps of the table in one bin

@@ -19,11 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scoresep.engines.separation.source_filter.fitting import Fit
-from scoresep.engines.separation.source_filter.note_frames import NoteFrames
-from scoresep.engines.separation.source_filter.partials import FINE, LINE_BINS, line_table
-from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
-from scoresep.engines.separation.source_filter.timbres import TINY
+from scoresep.engines.separation.source_filter import SourceFilterSettings
+from scoresep.engines.separation.source_filter.fitting import TINY, Fit
+from scoresep.engines.separation.source_filter.partials import FINE, LINE_BINS, NoteFrames, line_table
 
 SALIENT_PARTIALS = 16
 SALIENT_HZ = 4000.0

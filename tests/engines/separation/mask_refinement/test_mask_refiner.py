@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from scoresep.engines.separation.base import Arrays, SeparationOptions
+from scoresep.engines.separation.mask_refinement import MaskRefinerSettings
 from scoresep.engines.separation.mask_refinement.inference import refine_stems
 from scoresep.engines.separation.mask_refinement.separator import FittedMaskRefiner, MaskRefiner
-from scoresep.engines.separation.mask_refinement.settings import MaskRefinerSettings
 from scoresep.engines.separation.nmf.separator import NmfSeparator
 from scoresep.errors import Cancelled, UsageError
 from scoresep.model.alignment import SoundingNotes

@@ -10,10 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from scoresep.engines.separation.base import SeparationOptions
-from scoresep.engines.separation.neural_source_filter.model import FittedNeuralSourceFilter
-from scoresep.engines.separation.neural_source_filter.separator import NeuralSourceFilterSeparator
-from scoresep.engines.separation.neural_source_filter.settings import NeuralSourceFilterSettings
-from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
+from scoresep.engines.separation.neural_source_filter import NeuralSourceFilterSettings
+from scoresep.engines.separation.neural_source_filter.separator import (
+    FittedNeuralSourceFilter,
+    NeuralSourceFilterSeparator,
+)
+from scoresep.engines.separation.source_filter import SourceFilterSettings
 from scoresep.errors import Cancelled, UsageError
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import ArraySource

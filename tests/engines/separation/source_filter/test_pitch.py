@@ -9,12 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoresep.engines.separation.source_filter.fitting import Fit
-from scoresep.engines.separation.source_filter.model import magnitude_of
-from scoresep.engines.separation.source_filter.note_frames import NoteFrameGrid, NoteFrames, note_frames_of
+from scoresep.engines.separation.source_filter import SourceFilterSettings
+from scoresep.engines.separation.source_filter.fitting import Fit, PartTimbres
+from scoresep.engines.separation.source_filter.partials import NoteFrameGrid, NoteFrames, note_frames_of
 from scoresep.engines.separation.source_filter.pitch import SWING_CENTS, candidates, track_pitch, viterbi_path
-from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
-from scoresep.engines.separation.source_filter.timbres import PartTimbres
+from scoresep.engines.separation.source_filter.separator import magnitude_of
 from scoresep.engines.separation.stft import make_grid, read_spectra
 from scoresep.model.audio import ArraySource
 from tests.separation_audio import RATE, notes_of

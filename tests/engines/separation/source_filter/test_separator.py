@@ -9,9 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from scoresep.engines.separation.base import SeparationOptions
-from scoresep.engines.separation.source_filter.model import FittedSourceFilter
-from scoresep.engines.separation.source_filter.separator import SourceFilterSeparator
-from scoresep.engines.separation.source_filter.settings import SourceFilterSettings
+from scoresep.engines.separation.source_filter import SourceFilterSettings
+from scoresep.engines.separation.source_filter.separator import FittedSourceFilter, SourceFilterSeparator
 from scoresep.errors import Cancelled, UsageError
 from scoresep.model.alignment import SoundingNotes
 from scoresep.model.audio import ArraySource
