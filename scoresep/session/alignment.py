@@ -263,8 +263,8 @@ def realigned(source: SampleSource, request: StretchRequest, progress: Progress)
     AlignmentError
         If nothing sounds there.
     """
+    from scoresep.engines.alignment import AlignmentOptions
     from scoresep.engines.alignment.align import align as align_engine
-    from scoresep.engines.alignment.options import AlignmentOptions
 
     present, notes, time_map = request.alignment, request.unfolded.notes, request.alignment.time_map
     start, end = request.start_quarter, request.end_quarter

@@ -134,9 +134,9 @@ def load_score(path: str, progress: Progress) -> LoadedScore:
 
 def align_recording(request: AlignmentRequest, progress: Progress) -> tuple[Alignment, PathChoices | None]:
     """Align a recording and an unfolded score, through all points placed by hand, or as its repeats were played."""
+    from scoresep.engines.alignment import AlignmentOptions
     from scoresep.engines.alignment.align import align as align_engine
     from scoresep.engines.alignment.align import align_as_played
-    from scoresep.engines.alignment.options import AlignmentOptions
 
     unfolded = request.unfolded
     with open_source(request.recording) as source:

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.engines.alignment.options import AlignmentOptions
+from scoresep.engines.alignment import AlignmentOptions
 from scoresep.engines.alignment.score_events import nominal_seconds
 from scoresep.model.path import PathChoices, performance_path, unfold
 from scoresep.model.project import Project

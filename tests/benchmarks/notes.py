@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from performances import RATE, rendered
+from stem_metrics import si_sdr_db
 
-from scoresep.engines.metrics import si_sdr_db
 from scoresep.engines.separation import BUDGETS, SeparationOptions, make_engine
 from scoresep.engines.separation.note_sounds import learn_tones, note_sounds
 from scoresep.model.alignment import SoundingNotes

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scoresep.engines.segmentation import SegmentationOptions
 from scoresep.engines.segmentation.evidence import EVIDENCE_SCALE, measure_evidence
-from scoresep.engines.segmentation.options import SegmentationOptions
 from scoresep.engines.segmentation.segment import segment
 from scoresep.engines.segmentation.without_score import find_sets
 from scoresep.files.audio.recordings import open_source

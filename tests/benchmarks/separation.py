@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import istft, stft
+from stem_metrics import FLOOR_DB, si_sdr_db
 
-from scoresep.engines.metrics import FLOOR_DB, si_sdr_db
 from scoresep.engines.separation import AUTO, BUDGETS, SeparationOptions, engine_names, make_engine
 from scoresep.files.audio.recordings import open_recording, open_source
 from scoresep.model.alignment import SoundingNotes

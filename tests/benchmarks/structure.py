@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from scoresep.engines.alignment import AlignmentOptions
 from scoresep.engines.alignment.align import align_as_played
-from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.engines.segmentation.segment import segment
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import ArraySource

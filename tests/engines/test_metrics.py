@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from scoresep.engines.metrics import FLOOR_DB, sdr_db, si_sdr_db, sum_error_db
+from stem_metrics import FLOOR_DB, sdr_db, si_sdr_db, sum_error_db
 
 
 @pytest.mark.parametrize("noise", [0.01, 0.3, 2.0])

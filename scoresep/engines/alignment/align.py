@@ -8,17 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from scoresep.engines.alignment import AlignmentOptions
 from scoresep.engines.alignment.coarse_alignment import Key, find_coarse_path, find_key
 from scoresep.engines.alignment.coarse_grid import Search, audio_vectors
 from scoresep.engines.alignment.confidence import NoteEvidence, absent_notes, note_confidence, unsteadiness
-from scoresep.engines.alignment.deviations import Deviation, find_deviations
 from scoresep.engines.alignment.note_times import NoteGuess, last_sound_end_s, offsets_s
 from scoresep.engines.alignment.onset_detection import OnsetSpectrogram, onset_spectrogram
-from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.engines.alignment.performed_sections import (
+    Deviation,
     PerformedSections,
     RunFrames,
     SectionProblem,
+    find_deviations,
     find_performed_sections,
     note_ends_s,
     played_time_map,

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from scoresep.engines.alignment.options import AlignmentOptions
+from scoresep.engines.alignment import AlignmentOptions
 from scoresep.engines.features import PitchScale
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.timebase import SAME_QUARTER

@@ -13,9 +13,9 @@ from functools import partial
 
 import numpy as np
 
+from scoresep.engines.alignment import AlignmentOptions
 from scoresep.engines.alignment.coarse_alignment import CoarsePath, path_value
 from scoresep.engines.alignment.coarse_grid import Search, usual_vector
-from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.engines.alignment.score_events import score_events
 from scoresep.model.path import (
     JumpSite,

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoresep.engines.features import PitchScale, pitch_spectra
-from scoresep.engines.segmentation.expected_tones import ToneTable
 from scoresep.engines.segmentation.tone_models import (
     FIT_AGAIN,
+    ToneTable,
     divergence_with_at_least,
     explained_by,
     first_spectra,

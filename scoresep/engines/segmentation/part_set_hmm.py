@@ -21,7 +21,7 @@ from hmmlearn.base import BaseHMM, ConvergenceMonitor
 from numpy.typing import NDArray
 
 from scoresep.engines.segmentation.evidence import EVIDENCE_SCALE, Evidence
-from scoresep.engines.segmentation.expected_tones import WrittenParts
+from scoresep.engines.segmentation.tone_models import WrittenParts
 
 Floats = NDArray[np.float64]
 

@@ -1,4 +1,7 @@
-"""What the timeline is shown of a session: each of its values when it has changed, and only then."""
+"""What the timeline is shown of a session: each of its values when it has changed, and only then.
+
+What the score strip is shown of a session, and the engraving that is made for it in the background.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,19 @@ from collections.abc import Mapping
 from scoresep.errors import AudioFileError
 from scoresep.files.audio.growing_stems import FADE_S
 from scoresep.model.audio import SampleSource
+from scoresep.model.engraving import Engraving
 from scoresep.model.peaks import BASE_FRAMES, PeakBuilder, PeakPyramid, table_shape
 from scoresep.model.project import Loop
 from scoresep.model.quality import Unexplained
 from scoresep.playback.mixing import TrackKey, stereo_gains
 from scoresep.playback.player import PlayerState
 from scoresep.qt.presenters.playback import PlaybackController
+from scoresep.qt.score.strip import ScoreStrip
 from scoresep.qt.timeline.content import StemWave
 from scoresep.qt.timeline.timeline_view import TimelineView
 from scoresep.qt.widgets.method_menu import stems_text, stems_tip
 from scoresep.qt.widgets.parts_panel import StemLine
+from scoresep.session.jobs import Worker
 from scoresep.session.separation_job import StemsSoFar
 from scoresep.session.session import Changed, Session
 from scoresep.session.spectrograms import build_stem_peaks, load_stem_peaks
@@ -217,3 +223,55 @@ class SeparationProgress:
         self._feed.show_unexplained(None if heard is None else unexplained_of(heard))
         so_far = self._session.separation.stems_so_far
         self._feed.show_finished(None if so_far is None else so_far.finished)
+
+
+JOB = "engraving"
+NOT_ENGRAVED = "The score was not engraved; hide the score strip and show it again to try anew."
+UNKNOWN_RATE = 44100
+
+
+class ScorePresenter:
+    """Shows a session in a score strip.
+
+    Parameters
+    ----------
+    session : Session
+    strip : ScoreStrip
+    """
+
+    def __init__(self, session: Session, strip: ScoreStrip) -> None:
+        self._session = session
+        self._strip = strip
+        self._awaits = False
+        strip.engraving_wanted.connect(self._engrave)
+
+    def show(self, changed: Changed) -> None:
+        """Take over what has changed."""
+        project = self._session.project
+        if changed.what & SCORE_FIELDS:
+            rate = project.recording.sample_rate if project.recording is not None else UNKNOWN_RATE
+            self._strip.set_score(project.unfolded, project.alignment, project.parts, rate)
+        if "jobs" in changed.what and self._awaits and self._session.jobs.get(JOB) is None:
+            self._awaits = False  # cancelled, or failed, which the session has said
+            self._strip.set_failure(NOT_ENGRAVED)
+
+    def show_audible(self, keys: tuple[TrackKey, ...]) -> None:
+        """Pale what is not heard now."""
+        gains = stereo_gains(self._session.project.mixer, keys)
+        silent = {key for key, gain in zip(keys, gains, strict=True) if not gain.any()}
+        self._strip.set_silent_parts(frozenset(key if isinstance(key, int) else None for key in silent))
+
+    def _engrave(self, width_units: int) -> None:
+        score_file = self._session.project.score_file
+        if score_file is None:
+            return
+        from scoresep.files.engraving import EngravingRequest, engrave_score  # the window opens without it
+
+        def got(engraving: Engraving) -> None:
+            self._awaits = False
+            if self._session.project.score_file == score_file:
+                self._strip.set_engraving(engraving)
+
+        self._awaits = True
+        request = EngravingRequest(score_file, width_units)
+        self._session.jobs.start(JOB, "Engrave the score", engrave_score, (request,), got, Worker.ENGRAVING)

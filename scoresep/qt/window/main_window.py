@@ -22,10 +22,9 @@ from scoresep.qt.presenters.alignment import AlignmentPresenter
 from scoresep.qt.presenters.bridge import Bridge
 from scoresep.qt.presenters.notes import NotePresenter
 from scoresep.qt.presenters.playback import OutputPresenter, PlaybackController, PlayheadPresenter
-from scoresep.qt.presenters.score import ScorePresenter
 from scoresep.qt.presenters.separation import SeparationPresenter
 from scoresep.qt.presenters.spectrogram import SpectrogramPresenter
-from scoresep.qt.presenters.timeline import SeparationProgress, TimelinePresenter
+from scoresep.qt.presenters.timeline import ScorePresenter, SeparationProgress, TimelinePresenter
 from scoresep.qt.score.strip import ScoreStrip
 from scoresep.qt.score.system_drawing import Mode
 from scoresep.qt.timeline.timeline_view import Follow, TimelineView

@@ -7,8 +7,8 @@ import pytest
 from engines_audio import RATE, PlaybackController, melody_rows, play
 from small_scores import score_of, straight
 
+from scoresep.engines.alignment import AlignmentOptions
 from scoresep.engines.alignment.align import align
-from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.errors import AlignmentError, Cancelled
 from scoresep.model.alignment import Alignment
 from scoresep.model.audio import ArraySource

@@ -9,10 +9,10 @@ import pytest
 from engines_audio import RATE, melody_rows, play_tones
 from small_scores import score_of, straight
 
+from scoresep.engines.alignment import AlignmentOptions
 from scoresep.engines.alignment.align import align
 from scoresep.engines.alignment.note_times import RATE_HZ, last_sound_end_s
 from scoresep.engines.alignment.onset_detection import DB_SCALE, OnsetSpectrogram
-from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.model.alignment import Alignment
 from scoresep.model.score import UnfoldedScore
 from scoresep.progress import Progress

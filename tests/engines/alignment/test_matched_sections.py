@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoresep.engines.alignment.matched_sections import MatchedSection, best_monotonic_sections
+from scoresep.engines.alignment.coarse_alignment import MatchedSection, best_monotonic_sections
 
 
 def take(first_frame: int, first_cell: int, length: int, evidence: float = 0.02) -> MatchedSection:

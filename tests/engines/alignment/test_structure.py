@@ -9,8 +9,8 @@ import pytest
 from engines_audio import RATE, PlaybackController, melody_rows, play
 from small_scores import score_of
 
+from scoresep.engines.alignment import AlignmentOptions
 from scoresep.engines.alignment.align import align, align_as_played
-from scoresep.engines.alignment.options import AlignmentOptions
 from scoresep.engines.alignment.structure import has_choices
 from scoresep.model.alignment import Alignment
 from scoresep.model.path import PathChoices, performance_path, repeat_sites, unfold

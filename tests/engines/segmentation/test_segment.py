@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from small_scores import Row, even_alignment, scale_score, score_of, straight
 
-from scoresep.engines.segmentation.options import SegmentationOptions
+from scoresep.engines.segmentation import SegmentationOptions
 from scoresep.engines.segmentation.segment import segment
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.audio import ArraySource

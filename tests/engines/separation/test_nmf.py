@@ -10,8 +10,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from separation_audio import QUICK, RATE, duet, notes_of, separate
+from stem_metrics import si_sdr_db, sum_error_db
 
-from scoresep.engines.metrics import si_sdr_db, sum_error_db
 from scoresep.engines.separation import SeparationOptions
 from scoresep.engines.separation.nmf import NmfSettings, separator
 from scoresep.engines.separation.nmf.separator import NmfSeparator
