@@ -16,7 +16,7 @@ from scoresep.cli.arguments import check_names, make_parser
 from scoresep.cli.process import Stop, drop, own_streams, screen_problem, stoppable
 from scoresep.cli.terminal import Terminal
 from scoresep.errors import Cancelled, DeviceError, ScoreSepError, UsageError
-from scoresep.files.storage.log_file import log_path
+from scoresep.files.storage.cache import log_path
 
 OpenWindow = Callable[[Sequence[str]], int]
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scoresep.errors import InputError, UsageError
-from scoresep.files.storage.file_names import is_utf8
+from scoresep.files.storage.paths import is_utf8
 from scoresep.version import __version__
 
 DESCRIPTION = "Take a recording and its score, and give every instrument back."

@@ -18,7 +18,7 @@ from scoresep.files.audio.export import DEFAULT_TEMPLATE
 from scoresep.files.project.links import Outside
 from scoresep.files.project.project_files import data_folder, load_project, save_project
 from scoresep.files.storage.atomic import check_place, make_folders, output_errors, remove_empty, write_whole
-from scoresep.files.storage.file_names import absolute_path
+from scoresep.files.storage.paths import absolute_path
 from scoresep.files.tables.batch_lists import read_batch
 from scoresep.model.project import Project, Recipe, apply_change
 from scoresep.model.timebase import second_to_frame

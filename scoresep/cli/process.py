@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TextIO
 
-from scoresep.files.storage.log_file import keep_log
+from scoresep.files.storage.cache import keep_log
 
 _log = logging.getLogger(__name__)
 _NOBODY = logging.NullHandler()  # without any handler, logging prints to the error stream

@@ -21,7 +21,7 @@ from scoresep.files.audio.export import (
     ExportTrack,
 )
 from scoresep.files.audio.export_formats import ExportFormat
-from scoresep.files.midi.export import MidiPart
+from scoresep.files.midi.alignment import MidiPart
 from scoresep.files.tables.alignment import (
     AlignmentExportRequest,
     alignment_files,

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from scoresep.errors import InputError, UsageError
 from scoresep.files.midi.alignment import PerformedNotes
-from scoresep.files.storage.file_names import expanded_path
+from scoresep.files.storage.paths import expanded_path
 from scoresep.files.tables.alignment import NoteTable, read_alignment
 from scoresep.files.tables.labels import Instant
 from scoresep.model.alignment import Alignment, NoteTimes

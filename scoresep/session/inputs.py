@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scoresep.edits import project as edits
 from scoresep.errors import Cancelled, ScoreSepError
-from scoresep.files.audio.peaks import load_peaks
+from scoresep.files.audio.overviews import load_peaks
 from scoresep.files.audio.recordings import FileSource, open_source
 from scoresep.files.project.links import MissingRecording, Relinked, file_name, relink
 from scoresep.model.audio import Recording

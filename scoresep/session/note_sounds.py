@@ -25,7 +25,7 @@ from scoresep.files.audio.note_sounds import (
 from scoresep.files.audio.stems import StemSource
 from scoresep.files.audio.wav import WavSamples
 from scoresep.files.storage.cache import combined_key
-from scoresep.files.storage.regular_files import allow_many_files
+from scoresep.files.storage.paths import allow_many_files
 from scoresep.model.alignment import SoundingNotes, sounding_notes, sounding_rows
 from scoresep.model.audio import Patch
 from scoresep.model.note_edits import NoteEdit, NoteKey, NoteNames, note_reach

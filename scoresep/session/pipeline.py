@@ -16,7 +16,7 @@ import numpy as np
 from scoresep.edits import project as edits
 from scoresep.edits import segments as segment_edits
 from scoresep.errors import InputError, ScoreSepError, UsageError
-from scoresep.files.audio.peaks import build_peaks
+from scoresep.files.audio.overviews import build_peaks
 from scoresep.files.audio.recordings import check_samples, check_unchanged, open_recording, open_source
 from scoresep.files.scores import open_score
 from scoresep.files.tables.notes import write_notes_csv

@@ -19,11 +19,10 @@ from scoresep.errors import InputError, OutputError, UsageError
 from scoresep.files.project.autosave import Autosave, RecoverableProject, forget, recover, recoverable
 from scoresep.files.project.links import Outside
 from scoresep.files.project.project_files import PROJECT_SUFFIX, LoadedProject, data_folder, load_project, save_project
-from scoresep.files.storage.atomic import output_errors, remove_dead_parts, remove_empty
+from scoresep.files.storage.atomic import FileLock, is_locked, output_errors, remove_dead_parts, remove_empty
 from scoresep.files.storage.cache import combined_key, content_key, state_folder
-from scoresep.files.storage.file_names import absolute_path
-from scoresep.files.storage.locks import FileLock, is_locked
 from scoresep.files.storage.part_folders import remove_abandoned
+from scoresep.files.storage.paths import absolute_path
 from scoresep.model.project import Project, StemSet
 from scoresep.progress import Progress
 from scoresep.session import stem_folders

@@ -58,7 +58,7 @@ from scoresep.files.audio.stems import (
     read_stem_set,
     save_learned,
 )
-from scoresep.files.storage.file_names import absolute_path
+from scoresep.files.storage.paths import absolute_path
 from scoresep.model.alignment import SoundingNotes, sounding_notes
 from scoresep.model.audio import Recording, SampleSource, blocks
 from scoresep.model.project import Project, Recipe, StemSet, apply_change

@@ -6,9 +6,8 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoresep.files.audio.peaks import load_peaks, peaks_of
+from scoresep.files.audio.overviews import SpectrogramFile, load_peaks, load_spectrogram, peaks_of, want_slab
 from scoresep.files.audio.recordings import open_source
-from scoresep.files.audio.spectrograms import SpectrogramFile, load_spectrogram, want_slab
 from scoresep.files.audio.stems import StemSource
 from scoresep.files.storage.cache import combined_key
 from scoresep.model.audio import Recording, SampleSource

@@ -18,12 +18,10 @@ from scoresep.errors import InputError, OutputError, ProjectFileError
 from scoresep.files.audio.stems import read_manifest
 from scoresep.files.project.archive import read_archive_entry
 from scoresep.files.project.autosave import autosave_path, autosaves
-from scoresep.files.project.links import FileLink, paths_of
-from scoresep.files.project.outside_files import Reach, place_of
+from scoresep.files.project.links import FileLink, Reach, paths_of, place_of
 from scoresep.files.project.project_files import PROJECT_SUFFIX, data_folder
 from scoresep.files.storage.atomic import remove_empty
-from scoresep.files.storage.regular_files import is_regular
-from scoresep.files.storage.trash import move_to_bin
+from scoresep.files.storage.paths import is_regular, move_to_bin
 from scoresep.files.storage.values import decode
 from scoresep.progress import Progress
 from scoresep.session.project_store import ProjectStore, is_in_use, tidy, workspaces

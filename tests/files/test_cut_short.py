@@ -13,8 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoresep.errors import AudioFileError
-from scoresep.files.audio.peaks import build_peaks, load_peaks, peak_path
-from scoresep.files.audio.spectrograms import SpectrogramFile, load_spectrogram, spectrogram_path
+from scoresep.files.audio.overviews import (
+    SpectrogramFile,
+    build_peaks,
+    load_peaks,
+    load_spectrogram,
+    peak_path,
+    spectrogram_path,
+)
 from scoresep.files.audio.stems import StemSource
 from scoresep.files.audio.wav import HEADER_BYTES, WavSamples, WavWriter
 from scoresep.files.storage.file_arrays import FileArray
@@ -29,7 +35,7 @@ PROCESS = """
 import sys, os
 from scoresep.errors import ScoreSepError
 from scoresep.files.audio.stems import StemSource
-from scoresep.files.audio.peaks import build_peaks, load_peaks
+from scoresep.files.audio.overviews import build_peaks, load_peaks
 from scoresep.model.audio import blocks
 from scoresep.model.project import Mixer
 from scoresep.playback.mixing import Track, make_mix

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_scores import even_alignment, scale_score, score_of, straight
 
-from scoresep.files.midi.export import MidiPart, midi_bytes
+from scoresep.files.midi.alignment import MidiPart, midi_bytes
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.path import unfold
 from scoresep.model.score import Instrument, PerformancePath, UnfoldedScore

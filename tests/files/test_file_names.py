@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoresep.errors import UsageError
-from scoresep.files.storage.file_names import MAX_NAME_BYTES, render_template, safe_name, template_fields
+from scoresep.files.storage.paths import MAX_NAME_BYTES, render_template, safe_name, template_fields
 
 
 @given(st.text(max_size=200))

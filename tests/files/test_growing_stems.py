@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from scoresep.errors import AudioFileError
-from scoresep.files.audio.growing_stems import GrowingStem
-from scoresep.files.audio.stems import StemFolderWriter
+from scoresep.files.audio.stems import GrowingStem, StemFolderWriter
 from scoresep.model.audio import ArraySource, Recording
 
 RATE, FRAMES = 1000, 4000

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from raw_midi import TICKS, exclusive, message, meta, midi, release, scale, strike, track
 from small_scores import even_alignment, scale_score, straight
 
-from scoresep.files.midi.alignment import read_performance
-from scoresep.files.midi.export import MidiPart, midi_bytes
+from scoresep.files.midi.alignment import MidiPart, midi_bytes, read_performance
 from scoresep.files.midi.key_strokes import RELEASE, STROKE, notes_of_keys
 from scoresep.files.scores import parse_score
 from scoresep.model.score import Instrument, Score

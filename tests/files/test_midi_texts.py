@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from raw_midi import message, meta, midi, scale, track
 
-from scoresep.files.midi.chunks import decoded_text
+from scoresep.files.midi.tracks import decoded_text
 from scoresep.files.scores import parse_score
 from scoresep.model.score import Score
 

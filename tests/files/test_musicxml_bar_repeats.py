@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from musicxml_reading import pitches, read, sounding
 from musicxml_text import FOUR_FOUR, note, part
 
-from scoresep.files.scores.bar_splitting import BarRepeat, repeat_bars
 from scoresep.files.scores.raw import RawMeasure, RawNote, RawPart
+from scoresep.files.scores.sign_placing import BarRepeat, repeat_bars
 
 REST = '<note><rest measure="yes"/><duration>8</duration></note>'
 BACK = "<backup><duration>8</duration></backup>"

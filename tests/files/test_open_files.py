@@ -12,7 +12,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from scoresep.files.audio.note_sounds import load_note, save_note
-from scoresep.files.storage.regular_files import allow_many_files
+from scoresep.files.storage.paths import allow_many_files
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
 path = Path(sys.argv[1], "0.wav")

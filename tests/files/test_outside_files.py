@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from project_on_disk import rewritten, whole_project, with_link
 
 from scoresep.errors import OutsideFilesError
-from scoresep.files.project.links import Outside
-from scoresep.files.project.outside_files import Reach, place_of, reach_of
+from scoresep.files.project.links import Outside, Reach, place_of, reach_of
 from scoresep.files.project.project_files import load_project, save_project, trust_files_of
 from scoresep.files.storage.cache import state_folder
 

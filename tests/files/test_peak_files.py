@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scoresep.errors import Cancelled
-from scoresep.files.audio.peaks import BLOCK_FRAMES, build_peaks, load_peaks, peak_path, peaks_of
+from scoresep.files.audio.overviews import BLOCK_FRAMES, build_peaks, load_peaks, peak_path, peaks_of
 from scoresep.model.audio import ArraySource
 from scoresep.model.peaks import PeakPyramid
 from scoresep.progress import Progress, ProgressState

@@ -123,13 +123,13 @@ def _same_bar(count: int) -> Callable[[dict[str, Any]], None]:
 def test_a_path_through_a_score_is_limited_by_the_notes_that_it_would_lay_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scoresep.files.project import checks as project_checks
+    from scoresep.files.project import project_files
 
     unfolded = straight(scale_score())
     project = Project(score=unfolded.score, path=unfolded.path, parts=(PartSettings("A", ""),) * 2)
     save_project(project, tmp_path / "x.scoresep")
     per_bar = int((unfolded.score.notes.measure_index == 0).sum())
-    monkeypatch.setattr(project_checks, "MAX_PATH_NOTES", 100 * per_bar)
+    monkeypatch.setattr(project_files, "MAX_PATH_NOTES", 100 * per_bar)
     load_project(rewritten(tmp_path / "x.scoresep", _same_bar(100)))
     with pytest.raises(ProjectFileError, match="damaged"):
         load_project(rewritten(tmp_path / "x.scoresep", _same_bar(101)))
@@ -153,16 +153,16 @@ def test_no_limit_touches_the_largest_pieces_that_there_are(tmp_path: Path) -> N
 
 
 def test_rows_are_limited_where_each_becomes_a_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from scoresep.files.project import checks as project_checks
+    from scoresep.files.project import project_files
 
     unfolded = straight(scale_score())
     activities = tuple(Activity(i, np.arange(4) * 10, np.arange(4) * 10 + 5) for i in range(2))
     parts = (PartSettings("A", ""), PartSettings("B", ""))
     project = Project(score=unfolded.score, path=unfolded.path, parts=parts, activities=activities)
     save_project(project, tmp_path / "x.scoresep")
-    monkeypatch.setattr(project_checks, "MAX_STRETCHES", 8)
+    monkeypatch.setattr(project_files, "MAX_STRETCHES", 8)
     assert load_project(tmp_path / "x.scoresep").project == project
-    monkeypatch.setattr(project_checks, "MAX_STRETCHES", 7)
+    monkeypatch.setattr(project_files, "MAX_STRETCHES", 7)
     loaded = load_project(tmp_path / "x.scoresep")
     assert loaded.project.activities is None
     assert "activities" in loaded.warnings[0]

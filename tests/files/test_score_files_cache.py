@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from musicxml_text import CLOSES, OPENS, document, ending, note, part, tie, words
 from small_scores import scale_score
 
-from scoresep.files.scores import cache, open_score, parse_score, read_score, reader
-from scoresep.files.scores.cache import score_from_bytes, score_to_bytes
+from scoresep.files.scores import open_score, parse_score, read_score, reader
+from scoresep.files.scores.reader import score_from_bytes, score_to_bytes
 from scoresep.files.storage import cache as cache_folders
 from scoresep.model.score import Instrument, Mark, MarkDetail, Score
 
@@ -113,7 +113,7 @@ def test_another_content_or_reader_is_read_anew(score_path: Path, monkeypatch: p
     read_score(score_path)
     score_path.write_bytes(RICH.replace(b"D.C.", b"Fine"))
     assert len(read_score(score_path).measures[2].marks) == 1 and len(entries()) == 2
-    monkeypatch.setattr(cache, "READER_VERSION", cache.READER_VERSION + 1)
+    monkeypatch.setattr(reader, "READER_VERSION", reader.READER_VERSION + 1)
     forbid_parsing(monkeypatch)
     with pytest.raises(AssertionError):
         read_score(score_path)

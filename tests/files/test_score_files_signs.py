@@ -20,8 +20,8 @@ from musicxml_text import (
 )
 
 from scoresep.files.scores import parse_score
-from scoresep.files.scores.cache import score_from_bytes, score_to_bytes
 from scoresep.files.scores.jump_words import ending_numbers, marks_in_words
+from scoresep.files.scores.reader import score_from_bytes, score_to_bytes
 from scoresep.model.path import performance_path, unfold
 from scoresep.model.score import Mark, Score
 

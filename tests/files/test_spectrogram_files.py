@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from scoresep.errors import OutputError
-from scoresep.files.audio import spectrograms as spectrogram_files
-from scoresep.files.audio.spectrograms import SpectrogramFile, load_spectrogram, spectrogram_path, want_slab
+from scoresep.files.audio import overviews as spectrogram_files
+from scoresep.files.audio.overviews import SpectrogramFile, load_spectrogram, spectrogram_path, want_slab
 from scoresep.model.spectrogram import BANDS, SLAB_COLUMNS, SpectrogramShape
 
 SHAPE = SpectrogramShape(100_000, 8000)

@@ -25,7 +25,7 @@ from scoresep.files.audio import note_sounds as note_files
 from scoresep.files.audio import stems as learned_files
 from scoresep.files.scores import open_score, parse_score
 from scoresep.files.storage.cache import combined_key
-from scoresep.files.storage.file_names import absolute_path, expanded_path, is_utf8, safe_name
+from scoresep.files.storage.paths import absolute_path, expanded_path, is_utf8, safe_name
 from scoresep.files.tables.batch_lists import read_batch
 from scoresep.files.tables.csv_tables import read_table, table_bytes
 from scoresep.files.tables.labels import read_instants

@@ -17,7 +17,7 @@ from scoresep.edits import project as edits
 from scoresep.errors import OutputError, ProjectFileError
 from scoresep.files.audio.stems import read_stem_set
 from scoresep.files.project.autosave import autosave_path
-from scoresep.files.storage import trash
+from scoresep.files.storage import paths
 from scoresep.progress import Progress
 from scoresep.session.session import Session
 from scoresep.session.unused_stems import Binned, UnusedQuestion, bin_unused, find_unused
@@ -221,7 +221,7 @@ def test_a_bin_that_refuses_costs_nothing_and_says_so(desk: Desk, monkeypatch: p
     link = desk.folder / "link"
     link.symlink_to(work.first)
     with pytest.raises(OutputError, match="link"):
-        trash.move_to_bin(link)
+        paths.move_to_bin(link)
 
 
 def test_stems_of_discarded_work_are_kept_and_told_of(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""What can be chosen for an alignment."""
+"""The alignment of a recording with its score (`align`), and what can be chosen for it."""
 
 from __future__ import annotations
 

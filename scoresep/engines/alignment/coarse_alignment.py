@@ -5,7 +5,7 @@ price. At a price it also steps outside: the recording goes by while no part of 
 on where it was left, or further on. So talk, applause and silence before, between and after the music, bars left out,
 and a recording of a part of the score do no harm.
 
-Which of several takes counts, where a recording holds a passage more than once.
+Also here: which of several takes counts, where a recording holds a passage more than once.
 
 References
 ----------

@@ -3,7 +3,7 @@
 Every run is sought a little beyond both of its ends, because the coarse path is rough there; where two runs claim the
 same, the notes that are heard decide where one ends and the next begins.
 
-What a recording holds that its score does not, and the reverse, in sentences for people.
+Also here: what a recording holds that its score does not, and the reverse, in sentences for people.
 """
 
 from __future__ import annotations

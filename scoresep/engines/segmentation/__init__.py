@@ -1,4 +1,4 @@
-"""What can be chosen when a recording is segmented."""
+"""Who plays when (`segment`, `without_score`), and what can be chosen for it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ What is very short is merged: gaps of up to `model.segments.BRIDGED_GAP_S` betwe
 activity, and where a part is not heard for less than `SegmentationOptions.shortest_left_out_s` against the score, it
 counts as playing on. Edges of different parts are not drawn together: players begin and end apart, and that is told.
 
-When exactly a part stops and starts: edges from the level of the tone in question, frame by frame.
+Also here: when exactly a part stops and starts: edges from the level of the tone in question, frame by frame.
 
 Which tones sound at all is decided elsewhere. A tone that ends is held, and then fades into silence or into its own
 reverberation; where the fading begins, the tone ends.

@@ -3,7 +3,7 @@
 A nonnegative factorisation whose dictionary holds one spectrum for every pitch of every part, and whose gains are free
 only where the score lets the tone be expected.
 
-Which tones the score lets a listener expect at every moment of a recording, and for a while around.
+Also here: which tones the score lets a listener expect at every moment of a recording, and for a while around.
 """
 
 from __future__ import annotations

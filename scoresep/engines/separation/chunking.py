@@ -3,7 +3,7 @@
 An engine gives the same samples however the recording is divided, so that this only decides in which order results
 arrive, how much memory they take, and how soon cancelling is heard.
 
-Joining stems of several makings in time: who counts for how much at every frame, with short cross-fades.
+Also here: joining stems of several makings in time: who counts for how much at every frame, with short cross-fades.
 
 Used where a part or a stretch has an engine of its own, and where only what an edit has touched is made again.
 """

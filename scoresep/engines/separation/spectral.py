@@ -3,9 +3,8 @@
 An engine adds how it learns (`SpectralSeparator._fit`), and how the windows of a block are divided
 (`FittedSpectralSeparator._prepare` and `_divide`).
 
-What engines have learned as arrays: what their checkpoints have in common.
-
-Where the work is done, and how much of it at a time: what to do when a device has no memory left.
+Also here: what engines have learned as arrays: what their checkpoints have in common. Where the work is done, and how
+much of it at a time: what to do when a device has no memory left.
 """
 
 from __future__ import annotations

@@ -26,9 +26,8 @@ from scoresep.files.audio.recordings import open_source
 from scoresep.files.audio.stems import EXPORT_KIND, MANIFEST_NAME, StemSource, read_manifest, recording_facts
 from scoresep.files.audio.wav import HEADER_BYTES, WavSamples
 from scoresep.files.storage.atomic import output_errors
-from scoresep.files.storage.file_names import ESCAPED, absolute_path, is_utf8, render_template
 from scoresep.files.storage.part_folders import PartFolder
-from scoresep.files.storage.regular_files import allow_many_files
+from scoresep.files.storage.paths import ESCAPED, absolute_path, allow_many_files, is_utf8, render_template
 from scoresep.model.audio import Patch, PatchedSource, Recording, SampleSource, SilentSource
 from scoresep.progress import Progress
 

@@ -10,8 +10,13 @@ from xml.etree.ElementTree import Element, tostring
 
 from scoresep.errors import InputError, OutputError, ScoreFileError
 from scoresep.files.engraving.drawings import drawn_system
-from scoresep.files.engraving.marked_scores import is_same_music, mark_musicxml, matched_rows
-from scoresep.files.engraving.verovio_pages import VerovioPages, fonts_of_drawings
+from scoresep.files.engraving.verovio_pages import (
+    VerovioPages,
+    fonts_of_drawings,
+    is_same_music,
+    mark_musicxml,
+    matched_rows,
+)
 from scoresep.files.scores import open_score
 from scoresep.files.scores.archives import parse_xml, text_in, unpacked
 from scoresep.files.scores.mei import read_layout

@@ -11,7 +11,6 @@ References
 Standard MIDI Files 1.0 (RP-001), MIDI Manufacturers Association, 1988, rev. 1996.
 """
 
-from scoresep.files.midi.chunks import MIDI_SUFFIXES, holds_midi, is_midi
 from scoresep.files.midi.performance import (
     DEFAULT_METRE,
     DEFAULT_TEMPO_US,
@@ -19,6 +18,7 @@ from scoresep.files.midi.performance import (
     Voice,
     read_midi_performance,
 )
+from scoresep.files.midi.tracks import MIDI_SUFFIXES, holds_midi, is_midi
 
 __all__ = [
     "DEFAULT_METRE",

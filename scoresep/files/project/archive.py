@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from scoresep.errors import OutputError, ProjectFileError
 from scoresep.files.storage.atomic import whole_file
-from scoresep.files.storage.regular_files import open_regular
+from scoresep.files.storage.paths import open_regular
 from scoresep.files.storage.values import json_bytes
 
 # No honest project comes near: whatever asks for more is damaged or malicious.

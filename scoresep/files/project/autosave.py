@@ -22,11 +22,9 @@ from scoresep.errors import OutputError, ProjectFileError
 from scoresep.files.project.archive import read_archive_text
 from scoresep.files.project.links import Outside
 from scoresep.files.project.project_files import PROJECT_SUFFIX, LoadedProject, load_project, save_project
-from scoresep.files.storage.atomic import output_errors, write_whole
+from scoresep.files.storage.atomic import FileLock, is_locked, output_errors, write_whole
 from scoresep.files.storage.cache import combined_key, state_folder
-from scoresep.files.storage.file_names import absolute_path
-from scoresep.files.storage.locks import FileLock, is_locked
-from scoresep.files.storage.regular_files import read_limited
+from scoresep.files.storage.paths import absolute_path, read_limited
 from scoresep.model.project import Project
 from scoresep.progress import Progress
 

@@ -2,22 +2,26 @@
 
 Three folders of the user: the cache (may be emptied at any time: decoded audio, parsed scores, peaks, features), the
 configuration, and the state (autosaves, window layout). Each can be moved by an environment variable.
+
+Also here: the log: what the program notes for itself, in a file of limited size in the user's state folder.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import re
 import time
 from collections.abc import Iterator
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import platformdirs
 
 from scoresep.errors import InputError
-from scoresep.files.storage.file_names import ESCAPED, absolute_path
+from scoresep.files.storage.paths import ESCAPED, absolute_path
 from scoresep.progress import Progress
 
 APP_NAME = "scoresep"
@@ -167,3 +171,32 @@ def _own_files() -> Iterator[Path]:
                     yield Path(entry.path)
                 elif entry.is_dir(follow_symlinks=False):
                     yield from (Path(at, name) for at, _, names in os.walk(entry.path) for name in names)
+
+
+MAX_BYTES = 1_000_000
+LOGGERS = ("scoresep", "py.warnings")
+
+
+def log_path() -> Path:
+    """Return the file of the log."""
+    return state_folder() / "scoresep.log"
+
+
+def keep_log() -> None:
+    """Write what the program notes for itself to the log; without a place for it there is none."""
+    path = log_path()
+    if any(getattr(h, "baseFilename", "") == str(path) for h in logging.getLogger(LOGGERS[0]).handlers):
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(
+            path, maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8", delay=True, errors=ESCAPED
+        )
+    except OSError:
+        return
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.handleError = lambda record: None  # type: ignore[method-assign]  # a full disk is no reason to speak of it
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)

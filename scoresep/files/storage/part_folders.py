@@ -18,6 +18,7 @@ from pathlib import Path
 
 from scoresep.errors import OutputError
 from scoresep.files.storage.atomic import (
+    FileLock,
     check_written,
     is_part_of,
     make_folders,
@@ -28,8 +29,7 @@ from scoresep.files.storage.atomic import (
     remove_folder,
     sync_to_disk,
 )
-from scoresep.files.storage.locks import FileLock
-from scoresep.files.storage.regular_files import read_limited
+from scoresep.files.storage.paths import read_limited
 
 _LOCK_NAME = ".lock"
 _REPLACED_NAME = ".replaced"

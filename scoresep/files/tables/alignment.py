@@ -15,11 +15,10 @@ from typing import Any, Literal
 from scoresep.errors import InputError, OutputError
 from scoresep.files.audio.export import ExportReport
 from scoresep.files.midi import holds_midi
-from scoresep.files.midi.alignment import PerformedNotes, read_performance
-from scoresep.files.midi.export import MidiPart, midi_bytes
+from scoresep.files.midi.alignment import MidiPart, PerformedNotes, midi_bytes, read_performance
 from scoresep.files.storage.atomic import output_errors
-from scoresep.files.storage.file_names import absolute_path, expanded_path, safe_name
 from scoresep.files.storage.part_folders import PartFolder
+from scoresep.files.storage.paths import absolute_path, expanded_path, safe_name
 from scoresep.files.tables.labels import (
     Instant,
     LabelledInstant,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scoresep.errors import InputError
 from scoresep.files.scores import is_score_name
-from scoresep.files.storage.file_names import absolute_path, expanded_path, safe_name
+from scoresep.files.storage.paths import absolute_path, expanded_path, safe_name
 from scoresep.files.tables.csv_tables import read_table
 
 AUDIO_SUFFIXES = (

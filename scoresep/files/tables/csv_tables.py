@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scoresep.errors import InputError, OutputError
 from scoresep.files.storage.atomic import write_whole
-from scoresep.files.storage.file_names import ESCAPED, absolute_path, expanded_path
+from scoresep.files.storage.paths import ESCAPED, absolute_path, expanded_path
 
 STANDARD_OUTPUT = "-"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from scoresep.errors import InputError
-from scoresep.files.storage.file_names import ESCAPED
+from scoresep.files.storage.paths import ESCAPED
 from scoresep.files.tables.csv_tables import table_bytes
 from scoresep.files.tables.notes import MAX_SECONDS
 from scoresep.model.alignment import Alignment

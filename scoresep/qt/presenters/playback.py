@@ -11,9 +11,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QLabel
 
 from scoresep.errors import ScoreSepError
-from scoresep.files.audio.growing_stems import GrowingStem
 from scoresep.files.audio.recordings import open_source
-from scoresep.files.audio.stems import StemSource
+from scoresep.files.audio.stems import GrowingStem, StemSource
 from scoresep.model.audio import Patch, PatchedSource, Recording, SampleSource, SilentSource
 from scoresep.model.note_edits import NoteEdit
 from scoresep.model.project import Loop, Project, Stem, StemSet

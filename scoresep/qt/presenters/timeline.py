@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from scoresep.errors import AudioFileError
-from scoresep.files.audio.growing_stems import FADE_S
+from scoresep.files.audio.stems import FADE_S
 from scoresep.model.audio import SampleSource
 from scoresep.model.engraving import Engraving
 from scoresep.model.peaks import BASE_FRAMES, PeakBuilder, PeakPyramid, table_shape

@@ -13,7 +13,7 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication
 
-from scoresep.files.storage.log_file import keep_log
+from scoresep.files.storage.cache import keep_log
 from scoresep.playback.player import Player
 from scoresep.qt.widgets.theme import Appearance, draw_icon
 from scoresep.qt.window.main_window import MainWindow

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 from scoresep.errors import OutsideFilesError
 from scoresep.files.project.links import Outside
 from scoresep.files.project.project_files import PROJECT_SUFFIX
-from scoresep.files.storage.file_names import absolute_path
+from scoresep.files.storage.paths import absolute_path
 from scoresep.model.note_edits import NoteKey
 from scoresep.qt.dialogs.common import question_box
 from scoresep.qt.dialogs.export import ExportDialog, NoteExportDialog, format_key

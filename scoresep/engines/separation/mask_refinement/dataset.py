@@ -3,7 +3,7 @@
 Where only one part sounds, by the notes, the recording itself is that part: free material without an error. Elsewhere a
 teacher's estimates stand in.
 
-How the network hears a recording: its notes as voices, its grid, and how loud it is.
+Also here: how the network hears a recording: its notes as voices, its grid, and how loud it is.
 """
 
 from __future__ import annotations

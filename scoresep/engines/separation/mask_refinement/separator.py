@@ -4,7 +4,7 @@ A reading of Ho et al. (2026) for one recording: what the score knows of every m
 one part sounds alone are material without error, and a teacher's estimates stand in elsewhere. Mixtures made from
 these train the network; what it learned is kept, and learning goes on when more time is given.
 
-The state of learning as arrays, to be kept beside the stems, and taken up again.
+Also here: the state of learning as arrays, to be kept beside the stems, and taken up again.
 
 References
 ----------

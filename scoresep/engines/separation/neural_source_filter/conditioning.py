@@ -1,6 +1,6 @@
 """A recording, its notes and their pitches on the grid of the masks, and the stretches of it that are looked at.
 
-What the network is told of a stretch of the recording, and what follows from its answer.
+Also here: what the network is told of a stretch of the recording, and what follows from its answer.
 """
 
 from __future__ import annotations

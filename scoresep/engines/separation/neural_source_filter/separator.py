@@ -1,6 +1,6 @@
 """The engine `source-network`: finds pitches, trains the network on the recording, finds where the parts stand.
 
-What was learned as arrays, to be kept with the project, and taken up again.
+Also here: what was learned as arrays, to be kept with the project, and taken up again.
 
 What the `source-network` engine has learned of a recording, and the stems that follow from it.
 """

@@ -3,7 +3,7 @@
 Every pitch of every part has a harmonic template that may sound only around its notes. Templates are learned from the
 recording itself, then every moment of it is divided by Wiener masks. It needs no training and no GPU.
 
-How much the pitches of a recording wander within notes: singers' vibrato and glides want other settings.
+Also here: how much the pitches of a recording wander within notes: singers' vibrato and glides want other settings.
 
 A voice that moves by half a semitone five times a second blurs in windows that suit a clarinet, and leaves the bends
 that are allowed to it.

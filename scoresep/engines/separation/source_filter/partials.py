@@ -1,6 +1,6 @@
 """Partials of notes as lines on the frequency grid, as wide as their glide within a window makes them.
 
-Which notes may sound in which windows: one cell for every note and window, in order of notes.
+Also here: which notes may sound in which windows: one cell for every note and window, in order of notes.
 """
 
 from __future__ import annotations
