@@ -72,7 +72,7 @@ def measure(width: int, height: int) -> dict[str, float]:
     from scoresep.model.peaks import PeakBuilder
     from scoresep.model.project import PartSettings
     from scoresep.model.segments import activities_from_notes
-    from scoresep.qt.timeline.content import StemWave
+    from scoresep.qt.timeline.lane import StemWave
 
     app = QApplication.instance() or QApplication([])
     source = RepeatedSource()

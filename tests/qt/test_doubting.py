@@ -13,7 +13,7 @@ from window_bench import FRAMES, QUARTER, START, Bench
 from scoresep.edits import segments as segment_edits
 from scoresep.files.audio.stems import save_learned
 from scoresep.model.quality import judge_segments
-from scoresep.qt.timeline.quality_item import QualityItem
+from scoresep.qt.timeline.curve_item import QualityItem
 from scoresep.session import stem_folders as quality
 from scoresep.session.stem_folders import unexplained_of
 

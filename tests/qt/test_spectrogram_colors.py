@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PySide6.QtGui import QColor
 
-from scoresep.qt.timeline.spectrogram_colors import COLOR_MAPS, SHARES, color_map, share_map
+from scoresep.qt.timeline.spectrogram_picture import COLOR_MAPS, SHARES, color_map, share_map
 
 GROUNDS = ("#1b1d21", "#ffffff", "#2b2b2b", "#f4f0e0")
 

@@ -18,7 +18,7 @@ from scoresep.model.timemap import TimeMap
 from scoresep.qt.timeline.curve_item import TempoCurve, confidence_curve, tempo_curve
 from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.point_item import tempo_text
+from scoresep.qt.timeline.points import tempo_text
 from scoresep.qt.timeline.score_layout import beat_text, score_layout
 from scoresep.qt.timeline.time_axis import TimeAxis
 

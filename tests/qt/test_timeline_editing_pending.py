@@ -16,8 +16,7 @@ from window_bench import Bench
 
 from scoresep.edits import project as edits
 from scoresep.model.alignment import Alignment
-from scoresep.qt.timeline.difference import MOVED_S, Difference
-from scoresep.qt.timeline.score_layout import score_layout
+from scoresep.qt.timeline.score_layout import MOVED_S, Difference, score_layout
 
 SHIFT, CTRL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 PIECE = repeated_piece()

@@ -14,7 +14,7 @@ from timeline_scenes import (
     sound,
 )
 
-from scoresep.qt.timeline.content import StemWave
+from scoresep.qt.timeline.lane import StemWave
 from scoresep.qt.timeline.timeline_view import TimelineView
 
 

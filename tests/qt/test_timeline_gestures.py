@@ -22,7 +22,7 @@ from timeline_scenes import (
 )
 
 from scoresep.qt.timeline.lane import HEADER_PX
-from scoresep.qt.timeline.readout import Readout
+from scoresep.qt.timeline.timeline_navigation import Readout
 from scoresep.qt.timeline.timeline_view import Follow, TimelineView
 
 

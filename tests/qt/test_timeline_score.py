@@ -14,8 +14,8 @@ from small_scores import even_alignment, scale_score, straight
 from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.path import unfold
 from scoresep.model.score import PerformancePath, TempoMark
+from scoresep.qt.timeline.ruler_item import bar_marks, time_label, time_ticks
 from scoresep.qt.timeline.score_layout import BarGrid, marked_time_map, pitch_name, score_layout
-from scoresep.qt.timeline.ticks import bar_marks, time_label, time_ticks
 from scoresep.qt.timeline.time_axis import TimeAxis
 
 RATE = 44100

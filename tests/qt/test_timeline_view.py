@@ -28,8 +28,7 @@ from scoresep.model.alignment import Alignment, NoteTimes
 from scoresep.model.peaks import PeakBuilder
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity
-from scoresep.qt.timeline.content import StemWave
-from scoresep.qt.timeline.lane import HEADER_PX
+from scoresep.qt.timeline.lane import HEADER_PX, StemWave
 from scoresep.qt.timeline.timeline_view import TimelineView
 from scoresep.qt.widgets.theme import dark_palette, light_palette
 

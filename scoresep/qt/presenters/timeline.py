@@ -20,7 +20,7 @@ from scoresep.playback.mixing import TrackKey, stereo_gains
 from scoresep.playback.player import PlayerState
 from scoresep.qt.presenters.playback import PlaybackController
 from scoresep.qt.score.strip import ScoreStrip
-from scoresep.qt.timeline.content import StemWave
+from scoresep.qt.timeline.lane import StemWave
 from scoresep.qt.timeline.timeline_view import TimelineView
 from scoresep.qt.widgets.method_menu import stems_text, stems_tip
 from scoresep.qt.widgets.parts_panel import StemLine

@@ -12,7 +12,7 @@ from scoresep.model.alignment import Alignment
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity
 from scoresep.model.time_warping import find_edge, find_note_edge, with_edge
-from scoresep.qt.timeline.dragging import GRASP_PX, SNAP_PX, Dragging
+from scoresep.qt.timeline.gestures import GRASP_PX, SNAP_PX, Dragging
 from scoresep.qt.timeline.lane import HEADER_PX
 from scoresep.qt.timeline.segment_item import PartItem, SegmentItem
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation

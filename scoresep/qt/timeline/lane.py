@@ -1,14 +1,129 @@
-"""What all lanes of the timeline have in common."""
+"""What all lanes of the timeline have in common, and what they show.
+
+What is shown is gathered in one frozen value for all lanes, with nothing that is not given from outside.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor
 
-from scoresep.qt.timeline.content import TimelineContent
+from scoresep.model.audio import SampleSource
+from scoresep.model.peaks import PeakPyramid
+from scoresep.model.project import PartSettings
+from scoresep.model.quality import (
+    LEAST_S,
+    SegmentQuality,
+    Unexplained,
+    confidence_between,
+    edges_of,
+    segment_qualities,
+)
+from scoresep.model.segments import Activity, Segment
+from scoresep.qt.timeline.note_marks import NoteMarks
 from scoresep.qt.timeline.painting import PaintContext
+from scoresep.qt.timeline.score_layout import Difference, ScoreLayout
+from scoresep.qt.timeline.spectrogram_picture import SpectrogramPicture
+from scoresep.qt.timeline.wave_data import WaveData
+
+# Quieter recordings are shown as quiet: hiss should not look like music.
+MOST_WAVE_GAIN = 16.0
+
+
+@dataclass(frozen=True)
+class StemWave:
+    """The sound of one stem: its samples, its peaks, or both; peaks may come later."""
+
+    source: SampleSource | None
+    pyramid: PeakPyramid | None
+
+
+@dataclass
+class TimelineContent:
+    """Everything that lanes draw.
+
+    Attributes
+    ----------
+    recording : WaveData or None
+    layout : ScoreLayout or None
+    difference : Difference or None
+        What an alignment that waits to be accepted would change.
+    parts : tuple of PartSettings
+    activities : tuple of Activity or None
+    segments : tuple of Segment
+    stems : dict of WaveData
+        By part index; None stands for the residual.
+    shows_curves : bool
+        Whether tempo and confidence have lanes.
+    silent_parts : frozenset of (int or None)
+        Parts that are not heard now; None stands for the residual.
+    spectrogram : SpectrogramPicture
+    note_marks : NoteMarks
+        Which notes are selected, and what was done to their sound.
+    finished : tuple of (int, int) or None
+        Stretches of stems that are being made which are done; None where none are made.
+    unexplained : Unexplained or None
+        What the stems that are heard leave of the recording.
+    shows_quality : bool
+        Whether that has a lane.
+    """
+
+    recording: WaveData | None = None
+    layout: ScoreLayout | None = None
+    difference: Difference | None = None
+    parts: tuple[PartSettings, ...] = ()
+    activities: tuple[Activity, ...] | None = None
+    segments: tuple[Segment, ...] = ()
+    stems: dict[int | None, WaveData] = field(default_factory=dict)
+    shows_curves: bool = False
+    silent_parts: frozenset[int | None] = frozenset()
+    spectrogram: SpectrogramPicture = field(default_factory=SpectrogramPicture)
+    note_marks: NoteMarks = field(default_factory=NoteMarks)
+    finished: tuple[tuple[int, int], ...] | None = None
+    unexplained: Unexplained | None = None
+    shows_quality: bool = True
+    _known_qualities: tuple[tuple[object, ...], tuple[SegmentQuality, ...]] | None = None
+
+    @property
+    def has_spectrogram(self) -> bool:
+        """Whether a spectrogram has a lane."""
+        return self.spectrogram.is_shown and self.recording is not None
+
+    @property
+    def qualities(self) -> tuple[SegmentQuality, ...]:
+        """How much every segment is to be trusted; computed when something of it is another."""
+        of, known = (self.segments, self.unexplained, self.layout), self._known_qualities
+        if known is None or any(a is not b for a, b in zip(known[0], of, strict=True)):
+            confidence = np.full(len(self.segments), np.nan)
+            layout = self.layout
+            if layout is not None and layout.is_aligned and self.segments:
+                notes = (layout.onset_frame, layout.offset_frame, layout.confidence)
+                confidence = confidence_between(*notes, edges_of(self.segments))
+            source = self.recording.source if self.recording is not None else None
+            least_frames = LEAST_S * source.sample_rate if source is not None else 0.0
+            qualities = segment_qualities(self.segments, self.unexplained, confidence, least_frames)
+            self._known_qualities = known = of, qualities
+        return known[1]
+
+    @property
+    def wave_gain(self) -> float:
+        """What all waveforms are multiplied by, so that a quiet recording fills its lane and stems compare with it."""
+        peak = self.recording.peak if self.recording is not None else None
+        return min(1.0 / peak, MOST_WAVE_GAIN) if peak else 1.0
+
+    def part_name(self, part_index: int) -> str:
+        """Return the name of a part, as the person or else the score says."""
+        if part_index < len(self.parts) and self.parts[part_index].name:
+            return self.parts[part_index].name
+        return f"Part {part_index + 1}"
+
+    def part_color(self, part_index: int) -> str:
+        """Return the colour of a part, ``#rrggbb``; grey for one that nothing is known of."""
+        return self.parts[part_index].color if part_index < len(self.parts) else "#8c8c8c"
+
 
 # Width of the names at the left.
 HEADER_PX = 128.0

@@ -13,8 +13,7 @@ from scoresep.qt.timeline.curve_item import TempoItem
 from scoresep.qt.timeline.lane import Hit, Lane, PlacedLane
 from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.point_item import PointsRoom, paint_grip, paint_points
-from scoresep.qt.timeline.points import PointsShown
+from scoresep.qt.timeline.points import PointsRoom, PointsShown, paint_grip, paint_points
 from scoresep.qt.timeline.score_layout import ScoreLayout
 from scoresep.qt.timeline.spectrogram_item import SpectrogramItem
 from scoresep.qt.widgets.theme import translucent

@@ -17,8 +17,7 @@ from PySide6.QtWidgets import QGraphicsItem, QGraphicsScene, QGraphicsWidget, QS
 from scoresep.qt.timeline.lane import HEADER_PX, Lane, PlacedLane
 from scoresep.qt.timeline.overlay import paint_overlay, paint_playhead
 from scoresep.qt.timeline.painting import PaintContext
-from scoresep.qt.timeline.ruler_item import ROW_PX
-from scoresep.qt.timeline.ticks import BarMarks
+from scoresep.qt.timeline.ruler_item import ROW_PX, BarMarks
 from scoresep.qt.timeline.time_axis import TimeAxis
 from scoresep.qt.timeline.timeline_canvas import TimelineCanvas
 from scoresep.qt.widgets.theme import small_font, translucent

@@ -14,8 +14,7 @@ from PySide6.QtGui import QColor, QFontMetricsF
 
 from scoresep.model.quality import DOUBTFUL_CONFIDENCE
 from scoresep.model.segments import Activity, Segment
-from scoresep.qt.timeline.content import TimelineContent
-from scoresep.qt.timeline.lane import Hit, Lane
+from scoresep.qt.timeline.lane import Hit, Lane, TimelineContent
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.waveform_item import LEAST_CHANNEL_PX, Strip, WaveColors, paint_wave
 from scoresep.qt.widgets.theme import Theme, blend, ink_on, premultiplied, translucent

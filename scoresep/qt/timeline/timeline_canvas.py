@@ -9,14 +9,12 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Signal
 from PySide6.QtGui import QFocusEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from scoresep.qt.timeline.content import TimelineContent
-from scoresep.qt.timeline.curve_item import ConfidenceItem, TempoItem
-from scoresep.qt.timeline.lane import HEADER_PX, Hit, Lane, PlacedLane
+from scoresep.qt.timeline.curve_item import ConfidenceItem, QualityItem, TempoItem
+from scoresep.qt.timeline.lane import HEADER_PX, Hit, Lane, PlacedLane, TimelineContent
 from scoresep.qt.timeline.note_item import NoteItem
 from scoresep.qt.timeline.overlay import OverlayState
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.points import PointsShown
-from scoresep.qt.timeline.quality_item import QualityItem
 from scoresep.qt.timeline.ruler_item import RulerItem
 from scoresep.qt.timeline.segment_item import PartItem, SegmentItem
 from scoresep.qt.timeline.spectrogram_item import SpectrogramItem

@@ -1,18 +1,54 @@
 """Moving about in the timeline: zoom, scroll, playhead, bars, selection and what lies under the pointer.
 
 All of it by plain calls; which gesture or key makes them is told in `gestures`, what is shown in `timeline_view`.
+
+Also here: what is said about one place of the timeline: time, bar and beat, and what lies there.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PySide6.QtCore import QPointF, Signal
 from PySide6.QtWidgets import QWidget
 
-from scoresep.qt.timeline.content import TimelineContent
-from scoresep.qt.timeline.lane import HEADER_PX
-from scoresep.qt.timeline.readout import Readout, readout_at
+from scoresep.model.timebase import format_time
+from scoresep.qt.timeline.lane import HEADER_PX, TimelineContent
 from scoresep.qt.timeline.time_axis import TimeAxis
 from scoresep.qt.timeline.timeline_canvas import TimelineCanvas
+
+
+@dataclass(frozen=True)
+class Readout:
+    """A place in words.
+
+    Attributes
+    ----------
+    frame : int
+    time : str
+        ``1:03.250``.
+    bar : str
+        ``bar 5 (2), beat 2.50``; empty outside the score.
+    item : str
+        ``Violin, A4``; empty where nothing lies.
+    """
+
+    frame: int
+    time: str
+    bar: str = ""
+    item: str = ""
+
+    @property
+    def text(self) -> str:
+        """All of it in one line."""
+        return "   ".join(t for t in (self.time, self.bar, self.item) if t)
+
+
+def readout_at(content: TimelineContent, sample_rate: int, frame: int, item: str = "") -> Readout:
+    """Say what is at a frame."""
+    bar = content.layout.grid.position_text(frame) if content.layout is not None else ""
+    return Readout(frame, format_time(frame / sample_rate), bar, item)
+
 
 # Without a recording frames are counted at this rate.
 SCORE_ONLY_RATE = 44100

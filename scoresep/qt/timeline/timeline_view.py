@@ -20,18 +20,16 @@ from scoresep.model.project import PartSettings
 from scoresep.model.quality import Unexplained
 from scoresep.model.score import UnfoldedScore
 from scoresep.model.segments import Activity, segments_of
-from scoresep.qt.timeline.axis_scroll_bar import AxisScrollBar
-from scoresep.qt.timeline.block_editing import BlockEditing
-from scoresep.qt.timeline.content import StemWave
-from scoresep.qt.timeline.difference import Difference
 from scoresep.qt.timeline.edge_editing import EdgeEditing
-from scoresep.qt.timeline.editing import Editing
+from scoresep.qt.timeline.editing import BlockEditing, Editing
 from scoresep.qt.timeline.gestures import Gestures
+from scoresep.qt.timeline.lane import StemWave
 from scoresep.qt.timeline.note_marks import NoteMarks
 from scoresep.qt.timeline.note_selecting import NoteSelecting
-from scoresep.qt.timeline.score_layout import score_layout
+from scoresep.qt.timeline.score_layout import Difference, score_layout
 from scoresep.qt.timeline.spectrogram_gestures import SpectrogramGestures
 from scoresep.qt.timeline.spectrogram_picture import SpectrogramPicture
+from scoresep.qt.timeline.time_axis import AxisScrollBar
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 from scoresep.qt.timeline.wave_data import WaveData
 from scoresep.qt.widgets.theme import Theme

@@ -11,8 +11,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from scoresep.model.peaks import Envelope
-from scoresep.qt.timeline.content import TimelineContent
-from scoresep.qt.timeline.lane import EMPTY_LANE_PX, Lane
+from scoresep.qt.timeline.lane import EMPTY_LANE_PX, Lane, TimelineContent
 from scoresep.qt.timeline.painting import PaintContext
 from scoresep.qt.timeline.wave_data import WaveData
 from scoresep.qt.widgets.theme import blend, premultiplied, translucent

@@ -15,7 +15,7 @@ from scoresep.errors import DeviceError
 from scoresep.playback.outputs import SILENT_DEVICE, output_devices
 from scoresep.qt.presenters.playback import PlaybackController
 from scoresep.qt.presenters.spectrogram import SpectrogramPresenter
-from scoresep.qt.timeline.spectrogram_colors import GREY, HEAT
+from scoresep.qt.timeline.spectrogram_picture import GREY, HEAT
 from scoresep.qt.widgets.buttons import add_choice, literal
 from scoresep.qt.widgets.theme import em
 from scoresep.session.session import Session
