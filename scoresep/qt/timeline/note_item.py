@@ -3,7 +3,8 @@
 Up to some hundreds of visible notes are drawn one by one, with name, outline and how sure their place is; more are
 drawn as one image, whose cost does not grow with their number.
 
-Also here: a new alignment over the present one: where notes and bar lines would go, drawn as ghosts until it is decided on.
+Also here: a new alignment over the present one: where notes and bar lines would go, drawn as ghosts until it is decided
+on.
 """
 
 from __future__ import annotations

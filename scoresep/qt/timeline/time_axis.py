@@ -1,6 +1,7 @@
 """The one time axis of the timeline: which frame lies at which pixel, and how zooming and scrolling change that.
 
-The axis is a value: every movement returns a new one. Also here: its scroll bar. Qt's scroll bars count in 32 bits, so it has steps of its own and not frames.
+The axis is a value: every movement returns a new one. Also here: its scroll bar. Qt's scroll bars count in 32 bits, so
+it has steps of its own and not frames.
 """
 
 from __future__ import annotations
