@@ -2,7 +2,8 @@
 
 A drag paints a preview and asks for one change on release; what is asked for is done by whoever listens.
 
-Also here: moving all that is selected as one: by the grip that a selection has in the ruler while correcting, or by keys.
+Also here: moving all that is selected as one: by the grip that a selection has in the ruler while correcting, or by
+keys.
 
 What is selected is a stretch of time; the bar lines, beats, notes and points by hand that lie in it are its block.
 """
