@@ -231,6 +231,15 @@ def reference_power(spectrum: NDArray[np.float32]) -> float:
 def compressed(spectrum: NDArray[np.float32], reference: float, gamma: float = 100.0) -> NDArray[np.float32]:
     """Compress power logarithmically, log(1 + gamma * power / reference), so that soft harmonics count as well.
 
+    Parameters
+    ----------
+    spectrum : ndarray [shape=(..., bins)], float32
+        Power.
+    reference : float
+        Power that counts as loud.
+    gamma : float
+        How strongly levels are pressed together.
+
     References
     ----------
     M. Müller, "Fundamentals of Music Processing", Springer 2015, section 3.1.2.1, doi:10.1007/978-3-319-21945-5

@@ -175,6 +175,13 @@ def _pace_between(events: ScoreEvents, fixed_s: tuple[tuple[float, float], ...])
 def extract_features(source: SampleSource, tuning_cents: float, progress: Progress) -> AudioFeatures:
     """Compute what the aligner needs of a recording, block by block.
 
+    Parameters
+    ----------
+    source : SampleSource
+    tuning_cents : float
+        Of the recording, above A = 440 Hz.
+    progress : Progress
+
     Raises
     ------
     AlignmentError

@@ -201,7 +201,17 @@ def coarse_grid(
 
 
 def even_cells(search: Search, semitones: int, cell_s: float) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Divide the score evenly in nominal time; return the borders of the cells and what is expected in each."""
+    """Divide the score evenly in nominal time; return the borders of the cells and what is expected in each.
+
+    Parameters
+    ----------
+    search : Search
+        The score and what is known of the recording.
+    semitones : int
+        Of transposition, added to every pitch.
+    cell_s : float
+        Length of a cell in nominal time.
+    """
     events = search.events
     first_s, last_s = float(events.nominal_s[0]), float(events.nominal_s[-1])
     cells = max(int(np.ceil((last_s - first_s) / cell_s)), 2)

@@ -98,7 +98,16 @@ class NoteJudgements:
 
 
 def judge(heard: OnsetSpectrogram, notes: PlacedNotes, progress: Progress) -> NoteJudgements:
-    """Let the network judge all notes around where they are placed at present."""
+    """Let the network judge all notes around where they are placed at present.
+
+    Parameters
+    ----------
+    heard : OnsetSpectrogram
+        What is heard around onsets.
+    notes : PlacedNotes
+        With their present places.
+    progress : Progress
+    """
     count = len(notes.onset_s)
     probability = np.empty((count, FRAMES), np.float32)
     absence = np.empty(count, np.float32)

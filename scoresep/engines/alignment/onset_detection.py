@@ -64,6 +64,8 @@ def harmonic_change(
     ----------
     heard : ndarray [shape=(frames, columns)], float32
         Unit vectors, frame k at k / heard_rate_hz.
+    heard_rate_hz : float
+        Frames of `heard` in a second.
     expected : ndarray [shape=(events + 1, columns)], float32
         Before the first event, after the first, ..., after the last.
     candidate_s : ndarray [shape=(events, candidates)], float64

@@ -97,7 +97,16 @@ class RefinementProblem:
 def first_moments(
     events: ScoreEvents, run: CoarseRun, earliest_s: float, latest_s: float
 ) -> tuple[slice, NDArray[np.float64]]:
-    """Return which events a run may contain, and about when they happen, from `earliest_s` to `latest_s`."""
+    """Return which events a run may contain, and about when they happen, from `earliest_s` to `latest_s`.
+
+    Parameters
+    ----------
+    events : ScoreEvents
+    run : CoarseRun
+        Of the coarse path.
+    earliest_s, latest_s : float
+        Between which the events are sought.
+    """
     quarter, time_s = _entry_times(run)
     all_s = np.interp(events.quarter, quarter, time_s)
     inside = np.flatnonzero((all_s > earliest_s - BEYOND_S) & (all_s < latest_s + BEYOND_S))
@@ -114,6 +123,18 @@ def refine_onsets(
     progress: Progress,
 ) -> tuple[slice, NDArray[np.float64], NoteGuess]:
     """Find when the covered events happen, and when their single notes begin.
+
+    Parameters
+    ----------
+    at : RefinementProblem
+        Which events are covered, and between which moments.
+    event_s : ndarray [shape=(covered events,)], float64
+        About when they happen; rising.
+    tonal : ndarray [shape=(frames, bins)], float32
+        Spectra on the semitones of the recording's tuning.
+    levels : OnsetSpectrogram
+        In which the network sees onsets.
+    progress : Progress
 
     Returns
     -------

@@ -101,7 +101,20 @@ class PerformedSections:
 def find_performed_sections(
     task: SectionProblem, path: CoarsePath, tonal: NDArray[np.float32], levels: OnsetSpectrogram, progress: Progress
 ) -> PerformedSections:
-    """Find when the events of every run of the coarse path happen, and when their single notes begin."""
+    """Find when the events of every run of the coarse path happen, and when their single notes begin.
+
+    Parameters
+    ----------
+    task : SectionProblem
+        The score and the recording.
+    path : CoarsePath
+        Which parts of the score are heard when.
+    tonal : ndarray [shape=(frames, bins)], float32
+        Spectra on the semitones of the recording's tuning.
+    levels : OnsetSpectrogram
+        In which the network sees onsets.
+    progress : Progress
+    """
     total = sum(len(r.quarter) for r in path.runs)
     done = 0
     found: list[tuple[PerformedSection, NoteGuess]] = []
@@ -208,7 +221,16 @@ class RunFrames:
 
 
 def run_frames(task: SectionProblem, played: PerformedSections, rate: int) -> tuple[RunFrames, ...]:
-    """Place the runs in frames, and find where each ends."""
+    """Place the runs in frames, and find where each ends.
+
+    Parameters
+    ----------
+    task : SectionProblem
+        The score and the recording.
+    played : PerformedSections
+    rate : int
+        Frames in a second.
+    """
     found = []
     for k, run in enumerate(played.runs):
         quarter, frame = task.events.quarter[run.events], seconds_to_frames(run.event_s, rate)
@@ -224,7 +246,17 @@ def run_frames(task: SectionProblem, played: PerformedSections, rate: int) -> tu
 
 
 def played_time_map(task: SectionProblem, runs: tuple[RunFrames, ...], rate: int) -> TimeMap:
-    """Join events, the ends of the runs and the points by hand."""
+    """Join events, the ends of the runs and the points by hand.
+
+    Parameters
+    ----------
+    task : SectionProblem
+        The score and the recording.
+    runs : tuple of RunFrames
+        In order.
+    rate : int
+        Frames in a second.
+    """
     quarter, frame = list[NDArray[np.float64]](), list[NDArray[np.int64]]()
     for k, run in enumerate(runs):
         end = run.end_quarter
@@ -245,7 +277,20 @@ def played_time_map(task: SectionProblem, runs: tuple[RunFrames, ...], rate: int
 def note_ends_s(
     task: SectionProblem, runs: tuple[RunFrames, ...], time_map: TimeMap, run_of_note: NDArray[np.int64], rate: int
 ) -> NDArray[np.float64]:
-    """Return where notes end as written, shape (notes,); the last ones of a run go on at its tempo."""
+    """Return where notes end as written, shape (notes,); the last ones of a run go on at its tempo.
+
+    Parameters
+    ----------
+    task : SectionProblem
+        The score and the recording.
+    runs : tuple of RunFrames
+        In order.
+    time_map : TimeMap
+    run_of_note : ndarray [shape=(notes,)], int64
+        -1 for a note that no run covers.
+    rate : int
+        Frames in a second.
+    """
     notes = task.unfolded.notes
     end_quarter = notes.onset_quarter + notes.duration_quarter
     end_s = time_map.quarters_to_frames(end_quarter) / rate
@@ -295,7 +340,20 @@ class Deviation:
 def find_deviations(
     task: SectionProblem, path: CoarsePath, played: PerformedSections, frames: tuple[RunFrames, ...], beside: Deviation
 ) -> tuple[str, ...]:
-    """Say in one sentence each where the recording holds something else, and which bars it leaves out."""
+    """Say in one sentence each where the recording holds something else, and which bars it leaves out.
+
+    Parameters
+    ----------
+    task : SectionProblem
+        The score and the recording.
+    path : CoarsePath
+        Which parts of the score are heard when.
+    played : PerformedSections
+    frames : tuple of RunFrames
+        The runs in frames of the recording.
+    beside : Deviation
+        What is heard outside of the runs.
+    """
     found = _at_the_start(task, played, frames, beside)
     for (before, after), (run, next_run) in zip(pairwise(frames), pairwise(played.runs), strict=True):
         start_s, end_s = before.end_frame / beside.rate, after.frame[0] / beside.rate

@@ -65,7 +65,15 @@ def score_events(unfolded: UnfoldedScore, options: AlignmentOptions) -> ScoreEve
 def nominal_seconds(
     unfolded: UnfoldedScore, quarters: NDArray[np.float64], default_quarters_per_minute: float
 ) -> NDArray[np.float64]:
-    """Return when positions of the path come if the marked tempi are kept."""
+    """Return when positions of the path come if the marked tempi are kept.
+
+    Parameters
+    ----------
+    unfolded : UnfoldedScore
+    quarters : ndarray [shape=(positions,)], float64
+    default_quarters_per_minute : float
+        Where the score marks no tempo.
+    """
     tempo = unfolded.tempo_at_steps
     tempo = np.where(np.isfinite(tempo) & (tempo > 0), tempo, default_quarters_per_minute)
     starts = unfolded.step_start_quarter
@@ -122,7 +130,16 @@ def sounding_shares(
 def expected_spectra(
     unfolded: UnfoldedScore, borders_quarter: NDArray[np.float64], profiles: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Return the power expected in every semitone in stretches of the score, shape (stretches, bins); 0 in rests."""
+    """Return the power expected in every semitone in stretches of the score, shape (stretches, bins); 0 in rests.
+
+    Parameters
+    ----------
+    unfolded : UnfoldedScore
+    borders_quarter : ndarray [shape=(stretches + 1,)], float64
+        Where each begins, and the last ends.
+    profiles : ndarray [shape=(128, bins)], float64
+        Power of a note of each MIDI pitch in every semitone.
+    """
     stretch, note, share = sounding_shares(unfolded, borders_quarter)
     midi = np.clip(np.rint(unfolded.notes.pitch_midi[note]), 0, 127).astype(np.int64)
     pitch_power = np.zeros((len(borders_quarter) - 1, 128), np.float32)

@@ -106,7 +106,15 @@ class PartEvidence:
         return Evidence(level.astype(np.float32), likelihood_gain, distinctness, expected)
 
     def part_level_db(self, part: int, first: int, last: int) -> NDArray[np.float64]:
-        """Return the level of a part in frames [first, last); very low where it is not sought."""
+        """Return the level of a part in frames [first, last); very low where it is not sought.
+
+        Parameters
+        ----------
+        part : int
+            Its index.
+        first, last : int
+            Frames of the features, half-open.
+        """
         gains = np.where(self._own[part][first:last], self._gains[first:last], 0).sum(axis=1)
         return np.asarray(20 * np.log10(np.maximum(gains, 1e-4)), np.float64)
 
@@ -127,7 +135,15 @@ class PartEvidence:
 
 
 def measure_evidence(source: SampleSource, tuning_cents: float, progress: Progress) -> NDArray[np.float32]:
-    """Compute the spectra in which parts are listened for, as sizes whose mean square is 1; shape (frames, bins)."""
+    """Compute the spectra in which parts are listened for, as sizes whose mean square is 1; shape (frames, bins).
+
+    Parameters
+    ----------
+    source : SampleSource
+    tuning_cents : float
+        Of the recording, above A = 440 Hz.
+    progress : Progress
+    """
     (power,) = pitch_spectra(source, (EVIDENCE_SCALE,), tuning_cents, progress)
     power /= max(float(power.mean(dtype=np.float64)), 1e-20)
     return np.asarray(np.sqrt(power, out=power))

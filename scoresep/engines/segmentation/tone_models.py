@@ -57,6 +57,14 @@ def expected_tones(
 
     Notes that the aligner has not found count as long as they lie between those that it has, and it has found others
     of their part.
+
+    Parameters
+    ----------
+    unfolded : UnfoldedScore
+    alignment : Alignment
+    sample_rate : int
+        Frames in a second.
+    options : SegmentationOptions
     """
     notes, times = unfolded.notes, alignment.note_times
     onset_s, offset_s = times.onset_frame / sample_rate, times.offset_frame / sample_rate
@@ -119,7 +127,16 @@ class ToneTable:
 
 
 def tone_table(tones: ExpectedTones, frames: int, frame_rate_hz: float) -> ToneTable:
-    """Lay expected tones out over the frames of a recording."""
+    """Lay expected tones out over the frames of a recording.
+
+    Parameters
+    ----------
+    tones : ExpectedTones
+    frames : int
+        Of the features.
+    frame_rate_hz : float
+        Frames of the features in a second.
+    """
     kinds, kind_of_tone = np.unique(np.stack([tones.part_index, tones.pitch_midi]), axis=1, return_inverse=True)
     kind_of_tone = kind_of_tone.ravel()
     starts = np.clip(np.rint(tones.first_s * frame_rate_hz).astype(np.int64), 0, frames)
@@ -166,7 +183,18 @@ class WrittenParts:
 
 
 def written_parts(tones: ExpectedTones, parts: int, frames: int, frame_rate_hz: float) -> WrittenParts:
-    """Lay the parts' notes out over the frames of a recording."""
+    """Lay the parts' notes out over the frames of a recording.
+
+    Parameters
+    ----------
+    tones : ExpectedTones
+    parts : int
+        How many the score has.
+    frames : int
+        Of the features.
+    frame_rate_hz : float
+        Frames of the features in a second.
+    """
     is_written = np.zeros((frames, parts), np.bool_)
     number = np.zeros((frames, parts), np.int64)
     for part in range(parts):
@@ -253,7 +281,16 @@ def fitted_gains(
 
 
 def explained_by(gains: Floats, spectra: Floats, kind: NDArray[np.int32]) -> Floats:
-    """Return the spectra that tones with these gains add up to, shape (frames, bins)."""
+    """Return the spectra that tones with these gains add up to, shape (frames, bins).
+
+    Parameters
+    ----------
+    gains : ndarray [shape=(frames, slots)], float32
+    spectra : ndarray [shape=(kinds, bins)], float32
+        One for every pitch of every part.
+    kind : ndarray [shape=(frames, slots)], int32
+        Which spectrum a tone has.
+    """
     explained = np.empty((len(kind), spectra.shape[1]), np.float32)
     for rows in _blocks(len(kind), kind.shape[1], spectra.shape[1]):
         explained[rows] = np.matmul(gains[rows][:, None, :], spectra[kind[rows]])[:, 0] + np.float32(FLOOR)

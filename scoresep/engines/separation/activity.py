@@ -91,8 +91,11 @@ def note_intervals(notes: SoundingNotes, rows: NDArray[np.int64], grid: FrameGri
 
     Parameters
     ----------
+    notes : SoundingNotes
     rows : ndarray [shape=(notes,)], int64
         For every note its row; notes with -1 are left out.
+    grid : FrameGrid
+    tol : Tolerances
     """
     keep = rows >= 0
     per_s = grid.sample_rate / grid.hop_frames
@@ -101,7 +104,14 @@ def note_intervals(notes: SoundingNotes, rows: NDArray[np.int64], grid: FrameGri
 
 
 def attack_intervals(notes: SoundingNotes, grid: FrameGrid, tol: Tolerances) -> Intervals:
-    """Return the stretches in which the attacks of stems may sound; the row is the stem."""
+    """Return the stretches in which the attacks of stems may sound; the row is the stem.
+
+    Parameters
+    ----------
+    notes : SoundingNotes
+    grid : FrameGrid
+    tol : Tolerances
+    """
     per_s = grid.sample_rate / grid.hop_frames
     onset = grid.window_at(notes.onset_frame)
     rows = notes.stem_index.astype(np.int64)
@@ -111,6 +121,13 @@ def attack_intervals(notes: SoundingNotes, grid: FrameGrid, tol: Tolerances) -> 
 
 def paint(intervals: Intervals, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return which rows may sound in the windows [first, last), and how near they are to their notes.
+
+    Parameters
+    ----------
+    intervals : Intervals
+        When rows may sound.
+    first, last : int
+        Windows [first, last) of the grid.
 
     Returns
     -------

@@ -158,6 +158,15 @@ def weights_of(
 def engines_over_time(claims: Sequence[EngineClaim], stem: int, frames: int) -> list[tuple[int, int, Maker]]:
     """Return who makes one stem, stretch by stretch.
 
+    Parameters
+    ----------
+    claims : sequence of EngineClaim
+        Later ones count where several hold.
+    stem : int
+        Its index.
+    frames : int
+        Length of the recording.
+
     Returns
     -------
     stretches : list of (int, int, maker)
@@ -183,6 +192,17 @@ def otherwise_made(
     old: Sequence[EngineClaim], new: Sequence[EngineClaim], stem: int, frames: int, fade_frames: int
 ) -> list[tuple[int, int]]:
     """Return where one stem has another maker than before, ramps included.
+
+    Parameters
+    ----------
+    old, new : sequence of EngineClaim
+        The claims before and now.
+    stem : int
+        Its index.
+    frames : int
+        Length of the recording.
+    fade_frames : int
+        Length of a cross-fade.
 
     Returns
     -------
@@ -211,6 +231,15 @@ def joined_stretches(stretches: Iterable[tuple[int, int]], fade_frames: int) -> 
 
 def changed_stretches(old: SoundingNotes, new: SoundingNotes, sample_rate: int, frames: int) -> list[tuple[int, int]]:
     """Return where stems may sound otherwise, after notes were moved, added or left out.
+
+    Parameters
+    ----------
+    old, new : SoundingNotes
+        The notes before and now.
+    sample_rate : int
+        Frames in a second.
+    frames : int
+        Length of the recording.
 
     Returns
     -------

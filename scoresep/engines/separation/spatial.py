@@ -88,6 +88,8 @@ def filtered(powers: Tensor, spectra: Tensor, where: Covariances, check: Callabl
     powers : Tensor [shape=(stems + 1, windows, bins)], float32
     spectra : Tensor [shape=(2, windows, bins)], complex64
     where : Covariances
+    check : callable
+        Called now and then; raises when the work is to stop.
 
     Returns
     -------

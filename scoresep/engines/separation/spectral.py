@@ -60,7 +60,17 @@ def covariances_from_array(planes: NDArray[np.float32]) -> Covariances | None:
 
 
 def covariances_shape(channels: int, stem_count: int, bins: int) -> tuple[int, int, int]:
-    """Return the shape of the planes: only stereo recordings have any."""
+    """Return the shape of the planes: only stereo recordings have any.
+
+    Parameters
+    ----------
+    channels : int
+        Of the recording.
+    stem_count : int
+        How many there are, the residual not counted.
+    bins : int
+        Frequencies of a spectrum.
+    """
     return (4, stem_count + 1, bins) if channels == 2 and stem_count else (0, 0, 0)
 
 
@@ -78,7 +88,18 @@ def moments_to_arrays(network: torch.nn.Module, optimizer: torch.optim.Adam) -> 
 def moments_from_arrays(
     network: torch.nn.Module, optimizer: torch.optim.Adam, arrays: Arrays, steps: int, device: torch.device
 ) -> None:
-    """Let Adam go on from the running means that were kept after so many steps."""
+    """Let Adam go on from the running means that were kept after so many steps.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    optimizer : torch.optim.Adam
+    arrays : dict of ndarray
+        As they were kept.
+    steps : int
+        Made before.
+    device : torch.device
+    """
     for name, parameter in network.named_parameters():
         if f"first.{name}" in arrays and f"second.{name}" in arrays:
             first, second = (torch.tensor(arrays[f"{kind}.{name}"], device=device) for kind in ("first", "second"))
@@ -262,7 +283,19 @@ class SpectralSeparator(ABC, Generic[Settings, Fitted]):
         checkpoint: Arrays | None = None,
         on_checkpoint: Callable[[Arrays], None] | None = None,
     ) -> Fitted:
-        """Learn what the parts sound like, or go on from a checkpoint; see `base.Separator`."""
+        """Learn what the parts sound like, or go on from a checkpoint; see `base.Separator`.
+
+        Parameters
+        ----------
+        source : SampleSource
+        notes : SoundingNotes
+        options : SeparationOptions
+        progress : Progress
+        checkpoint : dict of ndarray or None
+            What was learned before; None to begin anew.
+        on_checkpoint : callable or None
+            Takes what is learned so far, to be kept.
+        """
         settings = self._settings or self.settings_type.for_budget(options.budget)
         device = choose_device(options.device)
         place = ComputeContext(device, self._block_windows(source, notes, settings, device))
@@ -323,7 +356,16 @@ class FittedSpectralSeparator(ABC, Generic[Prepared]):
     def separate(
         self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
     ) -> NDArray[np.float32]:
-        """Separate a stretch; see `base.FittedSeparator`."""
+        """Separate a stretch; see `base.FittedSeparator`.
+
+        Parameters
+        ----------
+        source : SampleSource
+        notes : SoundingNotes
+        start_frame, stop_frame : int
+            Half-open, of the recording.
+        progress : Progress
+        """
         shape, stretch = (notes.stem_count, source.channels), (start_frame, stop_frame)
 
         def divided(first: int, end: int) -> tuple[int, Tensor]:

@@ -56,7 +56,18 @@ class FitAxis:
 
 
 def fit_axis(bins: int, bin_hz: float, limit_hz: float, device: torch.device) -> FitAxis:
-    """Return an axis with every bin up to `limit_hz`, and bands above that are as wide in proportion."""
+    """Return an axis with every bin up to `limit_hz`, and bands above that are as wide in proportion.
+
+    Parameters
+    ----------
+    bins : int
+        Frequencies of a spectrum.
+    bin_hz : float
+        From one bin to the next.
+    limit_hz : float
+        Above, bins are joined in bands.
+    device : torch.device
+    """
     kept = min(bins, max(1, round(limit_hz / bin_hz)))
     above = np.arange(kept, bins)
     band = np.floor(np.log(above / kept) / np.log1p(1.0 / kept)).astype(np.int64)
@@ -130,7 +141,17 @@ class FrameGrid:
 
 
 def make_grid(frames: int, sample_rate: int, window_s: float) -> FrameGrid:
-    """Return a grid with windows of about `window_s`, the same in seconds at every rate."""
+    """Return a grid with windows of about `window_s`, the same in seconds at every rate.
+
+    Parameters
+    ----------
+    frames : int
+        Length of the recording.
+    sample_rate : int
+        Frames in a second.
+    window_s : float
+        About the length of a window.
+    """
     return FrameGrid(sample_rate, frames, next_fast_size(max(2, round(window_s * sample_rate / OVERLAP))))
 
 
@@ -141,6 +162,14 @@ def next_fast_size(size: int) -> int:
 
 def read_spectra(source: SampleSource, grid: FrameGrid, first: int, last: int, device: torch.device) -> Tensor:
     """Return the spectra of the windows [first, last).
+
+    Parameters
+    ----------
+    source : SampleSource
+    grid : FrameGrid
+    first, last : int
+        Windows [first, last) of the grid.
+    device : torch.device
 
     Returns
     -------

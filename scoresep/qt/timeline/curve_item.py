@@ -104,7 +104,22 @@ def paint_tempo(
     color: QColor,
     width: float = 1.3,
 ) -> None:
-    """Paint a tempo as a line of steps, on a scale of ratios."""
+    """Paint a tempo as a line of steps, on a scale of ratios.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    curve : TempoCurve
+        Quarters a minute, beat by beat.
+    limits : (float, float)
+        Of the scale.
+    band : (float, float)
+        Top and bottom in logical pixels.
+    color : QColor
+    width : float
+        Of the line, in logical pixels.
+    """
     if not len(curve.quarters_per_minute):
         return
     low, high = limits

@@ -182,13 +182,37 @@ class Lane:
         self.content = content
 
     def paint_ground(self, ctx: PaintContext, top: float, height: float) -> None:
-        """Paint what lies behind bar lines."""
+        """Paint what lies behind bar lines.
+
+        Parameters
+        ----------
+        ctx : PaintContext
+            With the range of time that is painted.
+        top, height : float
+            In logical pixels.
+        """
 
     def paint(self, ctx: PaintContext, top: float, height: float) -> None:
-        """Paint the content over the bar lines."""
+        """Paint the content over the bar lines.
+
+        Parameters
+        ----------
+        ctx : PaintContext
+            With the range of time that is painted.
+        top, height : float
+            In logical pixels.
+        """
 
     def paint_pinned(self, ctx: PaintContext, top: float, height: float) -> None:
-        """Paint, over everything and at every frame, the names of long items whose start is out of sight."""
+        """Paint, over everything and at every frame, the names of long items whose start is out of sight.
+
+        Parameters
+        ----------
+        ctx : PaintContext
+            With the range of time that is painted.
+        top, height : float
+            In logical pixels.
+        """
 
     def notice(self, frames_per_column: float) -> str:
         """Return what the person should know about this lane at this zoom; commonly nothing."""
@@ -203,11 +227,33 @@ class Lane:
         return row if rect.height() <= FLAT_PX else row.translated(0, 2)
 
     def hit(self, frame: float, y: float, height: float, tolerance_frames: float) -> Hit | None:
-        """Return what lies at a frame and at `y` from the lane's top."""
+        """Return what lies at a frame and at `y` from the lane's top.
+
+        Parameters
+        ----------
+        frame : float
+            Of the recording.
+        y : float
+            From the lane's top, in logical pixels.
+        height : float
+            Of the lane, in logical pixels.
+        tolerance_frames : float
+            What lies no further away counts as hit.
+        """
         return None
 
     def place_text(self, frame: float, y: float, height: float) -> str:
-        """Say what a place of the lane stands for, whatever lies there."""
+        """Say what a place of the lane stands for, whatever lies there.
+
+        Parameters
+        ----------
+        frame : float
+            Of the recording.
+        y : float
+            From the lane's top, in logical pixels.
+        height : float
+            Of the lane, in logical pixels.
+        """
         return ""
 
     def _header_with_swatch(self, ctx: PaintContext, rect: QRectF, color: QColor, is_silent: bool) -> None:

@@ -84,7 +84,17 @@ def _paint_arrow(ctx: PaintContext, start: float, end: float, y: float, color: Q
 
 
 def paint_pending_lines(ctx: PaintContext, difference: Difference, top: float, bottom: float) -> None:
-    """Paint dashed bar lines where those that move would go, if there is room for them."""
+    """Paint dashed bar lines where those that move would go, if there is room for them.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    difference : Difference
+        What the pending alignment would change.
+    top, bottom : float
+        In logical pixels.
+    """
     lines = difference.pending.grid.start_frame
     if len(lines) < 2 or np.median(np.diff(lines)) / ctx.axis.frames_per_px < LEAST_BAR_PX:
         return
@@ -99,7 +109,17 @@ def paint_pending_lines(ctx: PaintContext, difference: Difference, top: float, b
 
 
 def paint_pending_strip(ctx: PaintContext, difference: Difference, bottom: float) -> None:
-    """Paint, at any zoom, a line over the stretches that would move, and under it one over what is doubtful."""
+    """Paint, at any zoom, a line over the stretches that would move, and under it one over what is doubtful.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    difference : Difference
+        What the pending alignment would change.
+    bottom : float
+        In logical pixels.
+    """
     frames = ctx.frames_of_columns(0.5)
     if not len(frames):
         return
@@ -156,14 +176,32 @@ class NoteItem(Lane):
         return self._pitched_height(height) / self._rows
 
     def note_tops(self, layout: ScoreLayout, places: NDArray[np.int64], height: float) -> NDArray[np.float64]:
-        """Return how far below the lane's top the given notes lie."""
+        """Return how far below the lane's top the given notes lie.
+
+        Parameters
+        ----------
+        layout : ScoreLayout
+        places : ndarray [shape=(notes,)], int64
+            In the layout.
+        height : float
+            Of the lane, in logical pixels.
+        """
         pitch, row_px = layout.pitch_midi[places], self._row_px(height)
         line = np.searchsorted(np.array(self._unpitched, np.int64), layout.part_index[places])
         unpitched = self._pitched_height(height) + line * UNPITCHED_ROW_PX
         return np.where(np.isnan(pitch), unpitched, (self._low + self._rows - 1 - np.nan_to_num(pitch)) * row_px)
 
     def note_heights(self, layout: ScoreLayout, places: NDArray[np.int64], height: float) -> NDArray[np.float64]:
-        """Return the heights of the given notes."""
+        """Return the heights of the given notes.
+
+        Parameters
+        ----------
+        layout : ScoreLayout
+        places : ndarray [shape=(notes,)], int64
+            In the layout.
+        height : float
+            Of the lane, in logical pixels.
+        """
         return np.where(np.isnan(layout.pitch_midi[places]), UNPITCHED_ROW_PX, self._row_px(height))
 
     def paint_ground(self, ctx: PaintContext, top: float, height: float) -> None:
@@ -391,7 +429,15 @@ class NoteItem(Lane):
 
 
 def hit_text(content: TimelineContent, layout: ScoreLayout, place: int) -> str:
-    """Say what a note is: ``Violin, A4``."""
+    """Say what a note is: ``Violin, A4``.
+
+    Parameters
+    ----------
+    content : TimelineContent
+    layout : ScoreLayout
+    place : int
+        Of the note in the layout.
+    """
     text = f"{content.part_name(int(layout.part_index[place]))}, {pitch_name(float(layout.pitch_midi[place]))}"
     if layout.is_aligned and layout.confidence[place] < DOUBTFUL:
         text += f" (doubtful, {layout.confidence[place]:.0%})"
@@ -404,7 +450,17 @@ def hit_text(content: TimelineContent, layout: ScoreLayout, place: int) -> str:
 def covered_pixels(
     line: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64], shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Return which pixels are covered by stretches [left, right) of lines: more have begun than ended."""
+    """Return which pixels are covered by stretches [left, right) of lines: more have begun than ended.
+
+    Parameters
+    ----------
+    line : ndarray [shape=(stretches,)], int64
+        Row of each stretch.
+    left, right : ndarray [shape=(stretches,)], int64
+        First column, and the one behind the last.
+    shape : (int, int)
+        Rows and columns.
+    """
     lines, columns = shape
     at, size = line * (columns + 1), lines * (columns + 1)
     steps = np.bincount(at + left, minlength=size) - np.bincount(at + right, minlength=size)

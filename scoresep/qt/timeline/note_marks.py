@@ -68,7 +68,16 @@ class MarkedNote:
 
 
 def paint_note_marks(ctx: PaintContext, marks: NoteMarks, notes: list[MarkedNote]) -> None:
-    """Paint marks over notes that are painted already."""
+    """Paint marks over notes that are painted already.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    marks : NoteMarks
+    notes : list of MarkedNote
+        With where they are painted.
+    """
     painter = ctx.painter
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
@@ -84,7 +93,18 @@ def paint_note_marks(ctx: PaintContext, marks: NoteMarks, notes: list[MarkedNote
 
 
 def paint_many_marks(ctx: PaintContext, marks: NoteMarks, rows: list[int], rects: list[QRectF]) -> None:
-    """Paint marks over more notes than could be painted one by one: silent ones pale, selected ones lighter."""
+    """Paint marks over more notes than could be painted one by one: silent ones pale, selected ones lighter.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    marks : NoteMarks
+    rows : list of int
+        Of the notes in the score.
+    rects : list of QRectF
+        Where each is painted.
+    """
     silent = marks.muted | marks.removed
     painter = ctx.painter
     painter.save()

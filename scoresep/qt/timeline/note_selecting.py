@@ -91,7 +91,16 @@ class NoteSelecting(QObject):
         self.select(layout.row[is_in].tolist())
 
     def step(self, direction: int, part_index: int | None, adds: bool = False) -> None:
-        """Select the next or previous note of a part (or of all), seen from the last selected or the playhead."""
+        """Select the next or previous note of a part (or of all), seen from the last selected or the playhead.
+
+        Parameters
+        ----------
+        direction : int
+            1 for the next note, -1 for the one before.
+        part_index : int or None
+        adds : bool
+            Whether the selection grows.
+        """
         layout = self._canvas.content.layout
         if layout is None or not len(layout):
             return

@@ -83,13 +83,27 @@ class PaintContext:
         )
 
     def fill(self, x: float, y: float, width: float, height: float, color: QColor) -> None:
-        """Fill a rectangle whose edges are moved to device pixels; never thinner than a hair."""
+        """Fill a rectangle whose edges are moved to device pixels; never thinner than a hair.
+
+        Parameters
+        ----------
+        x, y, width, height : float
+            In logical pixels.
+        color : QColor
+        """
         left, top = self.snap(x), self.snap(y)
         right, bottom = max(self.snap(x + width), left + self.hair), max(self.snap(y + height), top + self.hair)
         self.painter.fillRect(QRectF(left, top, right - left, bottom - top), color)
 
     def pixels(self, pixels: NDArray[np.uint32], left_px: int, top_px: int) -> None:
-        """Draw an image of premultiplied ARGB, one value for a device pixel, shape (rows, columns)."""
+        """Draw an image of premultiplied ARGB, one value for a device pixel, shape (rows, columns).
+
+        Parameters
+        ----------
+        pixels : ndarray [shape=(rows, columns)], uint32
+        left_px, top_px : int
+            In device pixels.
+        """
         rows, columns = pixels.shape
         if not rows or not columns:
             return
@@ -110,11 +124,27 @@ class PaintContext:
         return (columns + offset) * self.frames_per_column
 
     def vertical(self, x: float, top: float, bottom: float, color: QColor) -> None:
-        """Draw a vertical hairline."""
+        """Draw a vertical hairline.
+
+        Parameters
+        ----------
+        x, top, bottom : float
+            In logical pixels.
+        color : QColor
+        """
         self.painter.fillRect(QRectF(self.snap(x), top, self.hair, bottom - top), color)
 
     def verticals(self, frames: NDArray[np.int64], top: float, bottom: float, color: QColor) -> None:
-        """Draw vertical hairlines at frames, as far as they are to be seen."""
+        """Draw vertical hairlines at frames, as far as they are to be seen.
+
+        Parameters
+        ----------
+        frames : ndarray [shape=(lines,)], float64
+            Of the recording.
+        top, bottom : float
+            In logical pixels.
+        color : QColor
+        """
         xs = self.xs(frames)
         xs = xs[(xs >= self.clip_left - 2) & (xs <= self.clip_right + 2)]
         self.painter.setPen(Qt.PenStyle.NoPen)
@@ -122,11 +152,26 @@ class PaintContext:
         self.painter.drawRects([QRectF(x, top, self.hair, bottom - top) for x in xs.tolist()])
 
     def horizontal(self, y: float, left: float, right: float, color: QColor) -> None:
-        """Draw a horizontal hairline."""
+        """Draw a horizontal hairline.
+
+        Parameters
+        ----------
+        y, left, right : float
+            In logical pixels.
+        color : QColor
+        """
         self.painter.fillRect(QRectF(left, self.snap(y), right - left, self.hair), color)
 
     def hatch(self, rects: list[QRectF], color: QColor, spacing: float = HATCH_PX) -> None:
-        """Draw diagonals into rectangles. They are anchored in time, so that scrolling moves them with the rest."""
+        """Draw diagonals into rectangles. They are anchored in time, so that scrolling moves them with the rest.
+
+        Parameters
+        ----------
+        rects : list of QRectF
+        color : QColor
+        spacing : float
+            Between the lines, in logical pixels.
+        """
         anchor = self.origin_px / self.pixel_ratio
         lines = []
         for rect in rects:
@@ -143,7 +188,16 @@ class PaintContext:
         self.painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def text(self, rect: QRectF, text: str, color: QColor, align: Qt.AlignmentFlag | None = None) -> None:
-        """Write one line, elided to the rectangle, vertically centred and left unless said otherwise."""
+        """Write one line, elided to the rectangle, vertically centred and left unless said otherwise.
+
+        Parameters
+        ----------
+        rect : QRectF
+        text : str
+        color : QColor
+        align : Qt.AlignmentFlag or None
+            Left when left out.
+        """
         align = Qt.AlignmentFlag.AlignLeft if align is None else align
         elided = QFontMetricsF(self.painter.font()).elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
         self.painter.setPen(color)

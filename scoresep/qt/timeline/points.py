@@ -88,7 +88,15 @@ class PointsShown:
 
 
 def handles_in(layout: ScoreLayout, axis: TimeAxis, with_automatic: bool) -> list[Handle]:
-    """Return what can be grasped in the visible range, as far as this zoom tells it apart."""
+    """Return what can be grasped in the visible range, as far as this zoom tells it apart.
+
+    Parameters
+    ----------
+    layout : ScoreLayout
+    axis : TimeAxis
+    with_automatic : bool
+        Whether sync points that the program placed count.
+    """
     time_map, grid = layout.grid.time_map, layout.grid
     low, high = axis.x_to_frame(-20.0), axis.x_to_frame(axis.width_px + 20.0)
     hand = time_map.is_by_hand & (time_map.frame >= low) & (time_map.frame <= high)
@@ -110,13 +118,32 @@ def handles_in(layout: ScoreLayout, axis: TimeAxis, with_automatic: bool) -> lis
 
 
 def nearest_handle(handles: list[Handle], frame: float, tolerance_frames: float) -> Handle | None:
-    """Return the handle nearest to a frame; those by hand win where both are near."""
+    """Return the handle nearest to a frame; those by hand win where both are near.
+
+    Parameters
+    ----------
+    handles : list of Handle
+        Rising in frames.
+    frame : float
+        Of the recording.
+    tolerance_frames : float
+        What lies no further away counts as hit.
+    """
     near = [h for h in handles if abs(h.frame - frame) <= tolerance_frames]
     return min(near, key=lambda h: (not h.is_by_hand, abs(h.frame - frame)), default=None)
 
 
 def point_at(unfolded: UnfoldedScore, quarter: float, frame: int) -> SyncPoint:
-    """Return a position of the path as a point by hand."""
+    """Return a position of the path as a point by hand.
+
+    Parameters
+    ----------
+    unfolded : UnfoldedScore
+    quarter : float
+        Its position in the path.
+    frame : int
+        Of the recording.
+    """
     step, beat = unfolded.quarter_to_beat(quarter)
     return SyncPoint(step.measure_index, step.occurrence, beat, frame)
 
@@ -172,7 +199,17 @@ def paint_points(ctx: PaintContext, layout: ScoreLayout, shown: PointsShown, roo
 
 
 def paint_grip(ctx: PaintContext, selection: tuple[int, int], bottom: float) -> None:
-    """Paint the bar in the ruler by which all that is selected can be moved: pale over the times, with a handle."""
+    """Paint the bar in the ruler by which all that is selected can be moved: pale over the times, with a handle.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    selection : (int, int)
+        Start and end frame.
+    bottom : float
+        In logical pixels.
+    """
     left, right = (ctx.x(frame) for frame in selection)
     bar = QRectF(left + 2, GRIP_TOP_PX, max(right - left - 4, 2.0), bottom - 2 - GRIP_TOP_PX)
     painter, accent = ctx.painter, ctx.theme.accent

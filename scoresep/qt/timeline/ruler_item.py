@@ -87,7 +87,19 @@ class BarMarks:
 def bar_marks(
     grid: BarGrid, axis: TimeAxis, label_px: float, least_beat_px: float = 14.0, least_bar_px: float = 7.0
 ) -> BarMarks:
-    """Choose bar numbers at least `label_px` apart, and lines and beats where there is room."""
+    """Choose bar numbers at least `label_px` apart, and lines and beats where there is room.
+
+    Parameters
+    ----------
+    grid : BarGrid
+    axis : TimeAxis
+    label_px : float
+        Widest number, in logical pixels.
+    least_beat_px : float
+        Beats stand no nearer.
+    least_bar_px : float
+        Bar lines stand no nearer.
+    """
     first, last = grid.visible_steps(axis.start_frame - label_px * axis.frames_per_px, axis.end_frame)
     bar_px = grid.typical_bar_frames / axis.frames_per_px
     beat_px = bar_px / max(grid.typical_beats, 1)
@@ -188,7 +200,16 @@ class RulerItem:
             ctx.text(QRectF(ctx.left + 6, 0, right - ctx.left, ROW_PX), text, ctx.theme.faint_text)
 
     def paint_lines(self, ctx: PaintContext, marks: BarMarks | None, top: float, bottom: float) -> None:
-        """Paint beats and bar lines through the lanes."""
+        """Paint beats and bar lines through the lanes.
+
+        Parameters
+        ----------
+        ctx : PaintContext
+            With the range of time that is painted.
+        marks : BarMarks or None
+        top, bottom : float
+            In logical pixels.
+        """
         layout = self._content.layout
         if layout is None or marks is None:
             return

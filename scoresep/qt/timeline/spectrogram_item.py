@@ -66,7 +66,18 @@ class PitchRoom:
 
 
 def note_rects(ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64], room: PitchRoom) -> list[QRectF]:
-    """Return the frames of notes at device pixels; all must have a pitch."""
+    """Return the frames of notes at device pixels; all must have a pitch.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    layout : ScoreLayout
+    places : ndarray [shape=(notes,)], int64
+        In the layout.
+    room : PitchRoom
+        The lane.
+    """
     ratio, tall = ctx.pixel_ratio, max(room.semitone_px, LEAST_NOTE_PX)
     left, right = ctx.xs(layout.onset_frame[places]), ctx.xs(layout.offset_frame[places])
     right = np.minimum(np.maximum(right, left + 3.0), ctx.clip_right + 400)
@@ -77,7 +88,16 @@ def note_rects(ctx: PaintContext, layout: ScoreLayout, places: NDArray[np.int64]
 
 
 def paint_notes(ctx: PaintContext, content: TimelineContent, room: PitchRoom) -> None:
-    """Paint the frames of all notes in sight; where they are too many, a line for each."""
+    """Paint the frames of all notes in sight; where they are too many, a line for each.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    content : TimelineContent
+    room : PitchRoom
+        The lane.
+    """
     layout = content.layout
     if layout is None:
         return
@@ -100,7 +120,16 @@ def _pitched(layout: ScoreLayout, places: NDArray[np.int64]) -> NDArray[np.int64
 
 
 def part_color(ctx: PaintContext, content: TimelineContent, part: int) -> QColor:
-    """Return the colour of a part, clearer than in other lanes since it lies over colours; pale where not heard."""
+    """Return the colour of a part, clearer than in other lanes since it lies over colours; pale where not heard.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    content : TimelineContent
+    part : int
+        Its index.
+    """
     least = DARK_CONTRAST if ctx.theme.is_dark else LIGHT_CONTRAST
     color = ctx.theme.part_color(make_legible(content.part_color(part), ctx.theme.ground.name(), least))
     return blend(color, ctx.theme.ground, 0.5) if part in content.silent_parts else color
@@ -205,7 +234,20 @@ def _paint_number(ctx: PaintContext, number: int, x: float, y: float) -> None:
 def paint_strong(
     ctx: PaintContext, content: TimelineContent, places: NDArray[np.int64], touched: int | None, room: PitchRoom
 ) -> None:
-    """Paint notes that are selected and the one that is touched; the latter, and a few selected, with overtones."""
+    """Paint notes that are selected and the one that is touched; the latter, and a few selected, with overtones.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    content : TimelineContent
+    places : ndarray [shape=(notes,)], int64
+        Notes that are shown strongly.
+    touched : int or None
+        Place of the note under the pointer.
+    room : PitchRoom
+        The lane.
+    """
     layout = content.layout
     if layout is None:
         return
@@ -316,7 +358,19 @@ class SpectrogramItem(Lane):
     def paint_touched(
         self, ctx: PaintContext, top: float, height: float, selected: NDArray[np.int64], touched: int | None
     ) -> None:
-        """Paint over everything the notes that are selected, and the one under the pointer with its overtones."""
+        """Paint over everything the notes that are selected, and the one under the pointer with its overtones.
+
+        Parameters
+        ----------
+        ctx : PaintContext
+            With the range of time that is painted.
+        top, height : float
+            In logical pixels.
+        selected : ndarray [shape=(notes,)], int64
+            Places of notes in the layout.
+        touched : int or None
+            Place of the note under the pointer.
+        """
         if not self.content.spectrogram.look.with_notes or (touched is None and not len(selected)):
             return
         ctx.painter.save()

@@ -312,7 +312,19 @@ class SpectrogramPicture:
         return low, high
 
     def tile(self, number: int, frames_per_column: float, rows: int, pitches: PitchRange, ground: str) -> NDArray:
-        """Return the pixels of a tile, shape (rows, TILE_COLUMNS); what is not known yet lets the ground through."""
+        """Return the pixels of a tile, shape (rows, TILE_COLUMNS); what is not known yet lets the ground through.
+
+        Parameters
+        ----------
+        number : int
+            Counted from frame 0.
+        frames_per_column : float
+        rows : int
+            Height in pixels.
+        pitches : PitchRange
+            Lowest and highest MIDI pitch.
+        ground : str
+        """
         shown, limits = self.shown, self.limits
         if shown.spectrogram is None:
             return np.zeros((rows, TILE_COLUMNS), np.uint32)
@@ -341,7 +353,16 @@ class SpectrogramPicture:
         return pixels
 
     def known(self, first_column: int, frames_per_column: float, columns: int) -> NDArray[np.bool_]:
-        """Return which columns are known."""
+        """Return which columns are known.
+
+        Parameters
+        ----------
+        first_column : int
+            Counted from frame 0.
+        frames_per_column : float
+        columns : int
+            How many.
+        """
         spectrogram, ground = self.shown.spectrogram, self.shown.ground
         if spectrogram is None:
             return np.zeros(columns, np.bool_)

@@ -245,7 +245,14 @@ class TimelineCanvas(QWidget):
         )
 
     def context(self, painter: QPainter, left: float, right: float) -> PaintContext:
-        """Return what is painted with over the width of the canvas, from x `left` to `right`."""
+        """Return what is painted with over the width of the canvas, from x `left` to `right`.
+
+        Parameters
+        ----------
+        painter : QPainter
+        left, right : float
+            In logical pixels.
+        """
         sight = self.axis.start_frame, self.axis.end_frame
         return PaintContext(painter, self.axis, self.theme, self.devicePixelRatioF(), HEADER_PX, left, right, sight)
 

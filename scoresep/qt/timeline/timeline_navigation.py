@@ -45,7 +45,18 @@ class Readout:
 
 
 def readout_at(content: TimelineContent, sample_rate: int, frame: int, item: str = "") -> Readout:
-    """Say what is at a frame."""
+    """Say what is at a frame.
+
+    Parameters
+    ----------
+    content : TimelineContent
+    sample_rate : int
+        Frames in a second.
+    frame : int
+        Of the recording.
+    item : str
+        What lies there, in words.
+    """
     bar = content.layout.grid.position_text(frame) if content.layout is not None else ""
     return Readout(frame, format_time(frame / sample_rate), bar, item)
 

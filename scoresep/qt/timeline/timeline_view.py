@@ -108,7 +108,14 @@ class TimelineView(TimelineNavigation):
     def set_score(
         self, unfolded: UnfoldedScore | None, alignment: Alignment | None, parts: tuple[PartSettings, ...] = ()
     ) -> None:
-        """Show a score at its aligned places; without an alignment at its marked tempo, and visibly so."""
+        """Show a score at its aligned places; without an alignment at its marked tempo, and visibly so.
+
+        Parameters
+        ----------
+        unfolded : UnfoldedScore or None
+        alignment : Alignment or None
+        parts : tuple of PartSettings
+        """
         self._content.parts = parts
         # equal ones are common: every change of a project unfolds its score anew
         if unfolded != self._unfolded or alignment != self._alignment:

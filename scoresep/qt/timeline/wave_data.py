@@ -62,7 +62,16 @@ class WaveData:
         return self.pyramid.peak
 
     def envelope(self, first_column: int, frames_per_column: float, columns: int) -> Envelope | None:
-        """Return the outline of columns, counted from the first frame on; None while nothing is known at this zoom."""
+        """Return the outline of columns, counted from the first frame on; None while nothing is known at this zoom.
+
+        Parameters
+        ----------
+        first_column : int
+            Counted from frame 0.
+        frames_per_column : float
+        columns : int
+            How many.
+        """
         if self.has_samples(frames_per_column):
             first = max(int(np.floor(first_column * frames_per_column)) - 1, 0)
             last = int(np.ceil((first_column + columns) * frames_per_column)) + 2

@@ -116,7 +116,17 @@ class Strip:
 
 
 def paint_wave(ctx: PaintContext, data: WaveData, strip: Strip, colors: WaveColors) -> None:
-    """Paint a waveform, as far as it is known at this zoom."""
+    """Paint a waveform, as far as it is known at this zoom.
+
+    Parameters
+    ----------
+    ctx : PaintContext
+        With the range of time that is painted.
+    data : WaveData
+    strip : Strip
+        Where it is painted.
+    colors : WaveColors
+    """
     top, height = strip.top, strip.height
     lanes = 1 if strip.is_folded else data.channels
     for lane in range(lanes):

@@ -55,7 +55,16 @@ class Excerpt:
 
 
 def sounding_alone(notes: SoundingNotes, start_frame: int, stop_frame: int, sample_rate: int) -> NDArray[np.bool_]:
-    """Say where a part sounds and no other does, ringing included, in steps of `STEP_S`; shape (stems, steps)."""
+    """Say where a part sounds and no other does, ringing included, in steps of `STEP_S`; shape (stems, steps).
+
+    Parameters
+    ----------
+    notes : SoundingNotes
+    start_frame, stop_frame : int
+        Half-open, of the recording.
+    sample_rate : int
+        Frames in a second.
+    """
     step = max(1, int(STEP_S * sample_rate))
     steps = -(-(stop_frame - start_frame) // step)
     sure = np.zeros((notes.stem_count, steps), bool)
@@ -79,7 +88,20 @@ def collect_excerpts(
     pool_s: float,
     progress: Progress,
 ) -> list[Excerpt]:
-    """Read stretches from all over the recording, at most `pool_s` in all, and take them apart."""
+    """Read stretches from all over the recording, at most `pool_s` in all, and take them apart.
+
+    Parameters
+    ----------
+    source : SampleSource
+    notes : SoundingNotes
+    teacher : FittedSeparator
+        What another engine has learned.
+    scene_s : float
+        Length of one stretch.
+    pool_s : float
+        Length of all stretches together.
+    progress : Progress
+    """
     stretches = []
     bounds = stretch_bounds(source.frames, source.sample_rate, scene_s, pool_s)
     for i, (start, stop) in enumerate(bounds):
@@ -96,7 +118,19 @@ def collect_excerpts(
 
 
 def stretch_bounds(frames: int, sample_rate: int, scene_s: float, pool_s: float) -> list[tuple[int, int]]:
-    """Return where the stretches lie: all of the recording, or of a long one an even selection."""
+    """Return where the stretches lie: all of the recording, or of a long one an even selection.
+
+    Parameters
+    ----------
+    frames : int
+        Length of the recording.
+    sample_rate : int
+        Frames in a second.
+    scene_s : float
+        Length of one stretch.
+    pool_s : float
+        Length of all stretches together.
+    """
     count = max(1, round(frames / (scene_s * sample_rate)))
     edges: list[int] = np.linspace(0, frames, count + 1).astype(int).tolist()
     most = max(1, int(pool_s / scene_s))
@@ -276,7 +310,16 @@ class NetworkInputs:
     def of(
         source: SampleSource, notes: SoundingNotes, settings: MaskRefinerSettings, heard: RecordingStatistics
     ) -> NetworkInputs:
-        """Return how a recording is heard."""
+        """Return how a recording is heard.
+
+        Parameters
+        ----------
+        source : SampleSource
+        notes : SoundingNotes
+        settings : MaskRefinerSettings
+        heard : RecordingStatistics
+            Levels of the recording.
+        """
         grid = make_grid(source.frames, source.sample_rate, settings.window_s)
         return NetworkInputs(notes, voices_of(notes), grid, settings, heard.mean_power, heard.profiles)
 

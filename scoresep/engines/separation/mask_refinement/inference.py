@@ -44,7 +44,18 @@ class MaskRefinement:
     def separate(
         self, start_frame: int, stop_frame: int, blend: float, block_windows: int, progress: Progress
     ) -> NDArray[np.float32]:
-        """Return the stems of a stretch, `blend` of the way to the network's, shape (stems, channels, frames)."""
+        """Return the stems of a stretch, `blend` of the way to the network's, shape (stems, channels, frames).
+
+        Parameters
+        ----------
+        start_frame, stop_frame : int
+            Half-open, of the recording.
+        blend : float
+            0 for the teacher's stems, 1 for the network's.
+        block_windows : int
+            Windows that are worked on together.
+        progress : Progress
+        """
         source, stems = self._source, self._hearing.notes.stem_count
         adder = OverlapAdd(self._grid, stems, source.channels, self._device, start_frame, stop_frame)
         result = np.empty((stems, source.channels, stop_frame - start_frame), np.float32)

@@ -267,6 +267,14 @@ def reach_windows(settings: MaskRefinerSettings) -> int:
 def shares_of(network: TileNetwork, tiles: Tiles, stems: int) -> tuple[Tensor, Tensor]:
     """Divide every bin among the parts that have a partial there.
 
+    Parameters
+    ----------
+    network : TileNetwork
+    tiles : Tiles
+        Time and frequency around every note.
+    stems : int
+        How many there are, the residual not counted.
+
     Returns
     -------
     shares : Tensor [shape=(stems, windows, bins)], float32

@@ -57,7 +57,16 @@ VERSION = 1
 def to_arrays(
     state: State, settings: MaskRefinerSettings, heard: RecordingStatistics | None
 ) -> dict[str, NDArray[Any]]:
-    """Return all that is needed to use the network and to go on with its training."""
+    """Return all that is needed to use the network and to go on with its training.
+
+    Parameters
+    ----------
+    state : State
+        Of the training.
+    settings : MaskRefinerSettings
+    heard : RecordingStatistics or None
+        None where nothing was measured yet.
+    """
     arrays: dict[str, NDArray[Any]] = {
         "form": _form(settings),
         "steps": np.array(state.steps, np.int64),
@@ -74,7 +83,18 @@ def to_arrays(
 def from_arrays(
     arrays: Arrays | None, stems: int, settings: MaskRefinerSettings, seed: int, device: torch.device
 ) -> tuple[State, RecordingStatistics | None]:
-    """Return the state that was kept and what was heard; a fresh state where it does not fit."""
+    """Return the state that was kept and what was heard; a fresh state where it does not fit.
+
+    Parameters
+    ----------
+    arrays : dict of ndarray or None
+        As `to_arrays` gave them.
+    stems : int
+        How many there are, the residual not counted.
+    settings : MaskRefinerSettings
+    seed : int
+    device : torch.device
+    """
     state = State.fresh(stems, settings, seed, device)
     if arrays is None or not _fits(arrays, state, settings):
         return state, None
@@ -257,7 +277,16 @@ class FittedMaskRefiner:
     def separate(
         self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
     ) -> NDArray[np.float32]:
-        """Separate a stretch; see `base.FittedSeparator`."""
+        """Separate a stretch; see `base.FittedSeparator`.
+
+        Parameters
+        ----------
+        source : SampleSource
+        notes : SoundingNotes
+        start_frame, stop_frame : int
+            Half-open, of the recording.
+        progress : Progress
+        """
         if self.heard is None or not self.heard.blend or not _is_shared(voices_of(notes)):
             return self.teacher.separate(source, notes, start_frame, stop_frame, progress)
         hearing, blend, place = (

@@ -47,7 +47,16 @@ class State:
 
     @staticmethod
     def fresh(stems: int, settings: MaskRefinerSettings, seed: int, device: torch.device) -> State:
-        """Return a network that knows nothing; the same for the same seed."""
+        """Return a network that knows nothing; the same for the same seed.
+
+        Parameters
+        ----------
+        stems : int
+            How many there are, the residual not counted.
+        settings : MaskRefinerSettings
+        seed : int
+        device : torch.device
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network, mean = TileNetwork(stems, settings), TileNetwork(stems, settings)
@@ -87,7 +96,19 @@ class Trainer:
         self._remixer, self._hearing, self._settings = remixer, hearing, hearing.settings
 
     def train(self, state: State, steps: int, seed: int, progress: Progress, on_checkpoint: Callable[[], None]) -> None:
-        """Train until `steps` were made in all."""
+        """Train until `steps` were made in all.
+
+        Parameters
+        ----------
+        state : State
+            Written to.
+        steps : int
+            To be made in all, those before counted.
+        seed : int
+        progress : Progress
+        on_checkpoint : callable
+            Called now and then, to keep the state.
+        """
         device = next(state.network.parameters()).device
         scenes: list[Prepared] = []
         rng = np.random.default_rng([seed, state.steps])
@@ -146,7 +167,19 @@ class Trainer:
 
 
 def division_loss(shares: Tensor, inside: Tensor, mixture: Tensor, stems: Tensor) -> Tensor:
-    """Return the mean over parts of error / energy in the bins with a partial, as a logarithm."""
+    """Return the mean over parts of error / energy in the bins with a partial, as a logarithm.
+
+    Parameters
+    ----------
+    shares : Tensor [shape=(stems, windows, bins)], float32
+        As the network divides.
+    inside : Tensor [shape=(stems, windows, bins)], bool
+        Where a part has a partial.
+    mixture : Tensor [shape=(windows, bins)], float32
+        Magnitudes.
+    stems : Tensor [shape=(stems, windows, bins)], float32
+        Magnitudes of the true ones.
+    """
     shared = inside.sum(0) > 1
     truth = stems * inside
     together = truth.sum(0)

@@ -95,7 +95,18 @@ def _follows(before: int, after: int, notes: SoundingNotes) -> bool:
 def tracks_of(
     voices: Voices, notes: SoundingNotes, grid: FrameGrid, first: int, last: int, start_frame: int = 0
 ) -> Tracks:
-    """Return where the voices are by the score, in the windows [first, last) of a grid that begins at `start_frame`."""
+    """Return where the voices are by the score, in the windows [first, last) of a grid that begins at `start_frame`.
+
+    Parameters
+    ----------
+    voices : Voices
+    notes : SoundingNotes
+    grid : FrameGrid
+    first, last : int
+        Windows [first, last) of the grid.
+    start_frame : int
+        Where the grid begins, in frames of the recording.
+    """
     at_s = (start_frame + grid.centre_frame(0) + np.arange(first, last) * grid.hop_frames) / grid.sample_rate
     planes = np.zeros((3, len(voices), last - first), np.float32)
     for voice, melody in enumerate(voices.notes):

@@ -55,7 +55,17 @@ class BandFeatures:
 
     @classmethod
     def of(cls, grid: FrameGrid, bands: int, level: float, device: torch.device) -> BandFeatures:
-        """Return the ear for a grid."""
+        """Return the ear for a grid.
+
+        Parameters
+        ----------
+        grid : FrameGrid
+        bands : int
+            How many, even on the mel scale.
+        level : float
+            Mean of the magnitudes.
+        device : torch.device
+        """
         bumps = band_bumps(grid, bands, device)
         return cls((bumps / (bumps.sum(1, keepdim=True) + TINY)).T.contiguous(), level)
 
@@ -95,7 +105,15 @@ class ModelFit(Fit):
         self._sound: Tensor
 
     def told(self, cents: NDArray[np.float32], ear: BandFeatures, settings: NeuralSourceFilterSettings) -> CellInputs:
-        """Return what the decoder is told; pitch has been set to `cents` above the score."""
+        """Return what the decoder is told; pitch has been set to `cents` above the score.
+
+        Parameters
+        ----------
+        cents : ndarray [shape=(cells,)], float32
+            Above what the score says.
+        ear : BandFeatures
+        settings : NeuralSourceFilterSettings
+        """
         device, count = self.magnitude.device, settings.heard_partials
         lines, value = self.lines, self.lines.values[0]
         exists = lines.exists[..., 0]
@@ -120,7 +138,16 @@ class ModelFit(Fit):
         )
 
     def rendered(self, network: SourceNetwork, code: Tensor, told: CellInputs) -> Tensor:
-        """Return the network's mixture, shape (windows, bins), for training."""
+        """Return the network's mixture, shape (windows, bins), for training.
+
+        Parameters
+        ----------
+        network : SourceNetwork
+        code : Tensor [shape=(windows, code)], float32
+            What the encoder says of each window.
+        told : CellInputs
+            What the decoder is told.
+        """
         loudness, sound = network.decode(code, told)
         shapes = self.lines.values[0] * (loudness * self.nearness)[:, None, None] * sound[..., None]
         gains, bands = network.noise(code, self.near, self.level)
@@ -129,7 +156,16 @@ class ModelFit(Fit):
         return self.lines.spectrum(shapes) + broad + left + self.floor
 
     def take(self, network: SourceNetwork, code: Tensor, told: CellInputs) -> None:
-        """Take the network's answer for the model of the mixture, to be settled and divided by."""
+        """Take the network's answer for the model of the mixture, to be settled and divided by.
+
+        Parameters
+        ----------
+        network : SourceNetwork
+        code : Tensor [shape=(windows, code)], float32
+            What the encoder says of each window.
+        told : CellInputs
+            What the decoder is told.
+        """
         loudness, self._sound = network.decode(code, told)
         shifts = self.loudness.shape[1]
         self.loudness = (loudness * self.nearness)[:, None].repeat(1, shifts) / shifts
@@ -158,7 +194,17 @@ def track_pitches(
     place: ComputeContext,
     progress: Progress,
 ) -> Tracks:
-    """Follow the pitch of all notes through the mixture."""
+    """Follow the pitch of all notes through the mixture.
+
+    Parameters
+    ----------
+    source : SampleSource
+    notes : SoundingNotes
+    settings : SourceFilterSettings
+    place : ComputeContext
+        Where the work is done.
+    progress : Progress
+    """
     grid = make_grid(source.frames, source.sample_rate, settings.track_window_s)
     view = NoteFrameGrid(notes, grid, replace(settings, magnitude_exponent=1.0, floor=TRACK_FLOOR))
     low, high = limits_of(view)
@@ -215,13 +261,33 @@ class ScoreConditioning:
         settings: NeuralSourceFilterSettings,
         device: torch.device,
     ) -> ScoreConditioning:
-        """Return the listener on a recording."""
+        """Return the listener on a recording.
+
+        Parameters
+        ----------
+        source : SampleSource
+        notes : SoundingNotes
+        tracks : Tracks
+            The pitch of every note.
+        shape : SourceFilterSettings
+            Of the model of the mixture.
+        settings : NeuralSourceFilterSettings
+        device : torch.device
+        """
         grid = make_grid(source.frames, source.sample_rate, shape.window_s)
         track_grid = make_grid(source.frames, source.sample_rate, shape.track_window_s)
         return cls(source, notes, tracks, tracks.nearest_rows(notes), settings, shape, grid, track_grid, device)
 
     def blocks(self, first: int, last: int, most_windows: int, most_cells: int) -> list[tuple[int, int]]:
-        """Divide the windows [first, last) into blocks that can be worked on together."""
+        """Divide the windows [first, last) into blocks that can be worked on together.
+
+        Parameters
+        ----------
+        first, last : int
+            Windows [first, last) of the grid.
+        most_windows, most_cells : int
+            Limits of a block.
+        """
         view = NoteFrameGrid(self.notes, self.grid, replace(self.shape, block_cells=most_cells))
         return blocks_of(view, first, last, most_windows)
 
@@ -240,7 +306,19 @@ class ScoreConditioning:
     def scene(
         self, spectra: Tensor, first: int, sounds: PartTimbres, ear: BandFeatures, shifts_cents: Sequence[float]
     ) -> tuple[ModelFit, CellInputs]:
-        """Return the stretch that begins with the window `first`, and what the decoder is told of it."""
+        """Return the stretch that begins with the window `first`, and what the decoder is told of it.
+
+        Parameters
+        ----------
+        spectra : Tensor [shape=(channels, windows, bins)], complex64
+        first : int
+            Its first window.
+        sounds : PartTimbres
+            What the parts sound like.
+        ear : BandFeatures
+        shifts_cents : sequence of float
+            Pitches beside its own at which a note may sound.
+        """
         last = first + spectra.shape[1]
         view = NoteFrameGrid(self.notes, self.grid, self.shape)
         # a window more on either side, so that glides are the same wherever the stretch begins
@@ -267,7 +345,15 @@ class Encoder:
         self._number, self._code = -1, torch.zeros(0)
 
     def code(self, first: int, last: int, check: Callable[[], None]) -> Tensor:
-        """Return the descriptions of the windows [first, last), shape (windows, code)."""
+        """Return the descriptions of the windows [first, last), shape (windows, code).
+
+        Parameters
+        ----------
+        first, last : int
+            Windows [first, last) of the grid.
+        check : callable
+            Called now and then; raises when the work is to stop.
+        """
         edges = [*range(first - first % CHUNK_WINDOWS, last, CHUNK_WINDOWS), last]
         pieces = []
         for start, _ in pairwise(edges):

@@ -73,7 +73,15 @@ class NeuralSourceFilterParameters:
 
 
 def form_of(source: SampleSource, stems: int, settings: NeuralSourceFilterSettings) -> str:
-    """Return what must agree for arrays to fit; how long the training is need not."""
+    """Return what must agree for arrays to fit; how long the training is need not.
+
+    Parameters
+    ----------
+    source : SampleSource
+    stems : int
+        How many there are, the residual not counted.
+    settings : NeuralSourceFilterSettings
+    """
     network = settings.bands, settings.width, settings.code, settings.part_code, settings.heard_partials, settings.order
     return f"{VERSION} {source.frames} {source.channels} {source.sample_rate} {stems} {network} {settings.shape}"
 
@@ -81,7 +89,15 @@ def form_of(source: SampleSource, stems: int, settings: NeuralSourceFilterSettin
 def to_arrays(
     found: NeuralSourceFilterParameters, form: str, settings: NeuralSourceFilterSettings
 ) -> dict[str, NDArray[Any]]:
-    """Return everything as arrays."""
+    """Return everything as arrays.
+
+    Parameters
+    ----------
+    found : NeuralSourceFilterParameters
+    form : str
+        As `form_of` gives it.
+    settings : NeuralSourceFilterSettings
+    """
     state, where = found.state, found.covariances
     arrays: dict[str, NDArray[Any]] = {
         "form": np.array(form),
@@ -110,7 +126,16 @@ def tracks_of(checkpoint: Arrays | None, form: str) -> tuple[Tracks, bool] | Non
 
 
 def from_arrays(state: State, checkpoint: Arrays, device: torch.device) -> float | None:
-    """Go on from the state that was kept, and return the level that it holds for; None where it does not fit."""
+    """Go on from the state that was kept, and return the level that it holds for; None where it does not fit.
+
+    Parameters
+    ----------
+    state : State
+        Written to.
+    checkpoint : dict of ndarray
+        As `to_arrays` gave it.
+    device : torch.device
+    """
     parameters = dict(state.network.named_parameters())
     if not {"steps", "level", "covariances", *(f"network.{name}" for name in parameters)} <= set(checkpoint):
         return None
@@ -126,7 +151,17 @@ def from_arrays(state: State, checkpoint: Arrays, device: torch.device) -> float
 
 
 def covariances_of(checkpoint: Arrays, stems: int, bins: int) -> Covariances | None:
-    """Return where the stems stand, as it was kept; None where nothing fits."""
+    """Return where the stems stand, as it was kept; None where nothing fits.
+
+    Parameters
+    ----------
+    checkpoint : dict of ndarray
+        As `to_arrays` gave it.
+    stems : int
+        How many there are, the residual not counted.
+    bins : int
+        Frequencies of a spectrum.
+    """
     planes = np.asarray(checkpoint["covariances"])
     return covariances_from_array(planes) if planes.shape == (4, stems + 1, bins) else None
 
@@ -155,12 +190,28 @@ class Divider:
         self.grid = listener.grid
 
     def blocks(self, first: int, last: int, most_windows: int) -> list[tuple[int, int]]:
-        """Divide the windows [first, last) into blocks."""
+        """Divide the windows [first, last) into blocks.
+
+        Parameters
+        ----------
+        first, last : int
+            Windows [first, last) of the grid.
+        most_windows : int
+            A block has at most so many.
+        """
         shape = self._listener.shape
         return self._listener.blocks(first, last, min(most_windows, STEM_WINDOWS), shape.block_cells)
 
     def spectra(self, first: int, last: int, check: Callable[[], None]) -> Tensor:
-        """Return the spectra of all stems in the windows [first, last), shape (stems, channels, windows, bins)."""
+        """Return the spectra of all stems in the windows [first, last), shape (stems, channels, windows, bins).
+
+        Parameters
+        ----------
+        first, last : int
+            Windows [first, last) of the grid.
+        check : callable
+            Called now and then; raises when the work is to stop.
+        """
         listener = self._listener
         code = self._encoder.code(first, last, check)
         spectra = listener.spectra(first, last)

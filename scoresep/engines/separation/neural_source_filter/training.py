@@ -55,7 +55,20 @@ class State:
         seed: int,
         device: torch.device,
     ) -> State:
-        """Return a network that knows nothing; the same for the same seed."""
+        """Return a network that knows nothing; the same for the same seed.
+
+        Parameters
+        ----------
+        stems : int
+            How many there are, the residual not counted.
+        partials : int
+            How many a note has.
+        exponent : float
+            Power of the magnitudes.
+        settings : NeuralSourceFilterSettings
+        seed : int
+        device : torch.device
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = SourceNetwork(stems, partials, exponent, settings)
@@ -92,7 +105,17 @@ def pool_of(listener: ScoreConditioning, most_windows: int) -> list[tuple[int, i
 
 
 def mean_level(listener: ScoreConditioning, pool: list[tuple[int, int]], check: Callable[[], None]) -> float:
-    """Return the mean of the magnitudes that are fitted."""
+    """Return the mean of the magnitudes that are fitted.
+
+    Parameters
+    ----------
+    listener : ScoreConditioning
+        On the recording.
+    pool : list of (int, int)
+        Windows [first, last) that are looked at.
+    check : callable
+        Called now and then; raises when the work is to stop.
+    """
     total, count = 0.0, 0
     for first, last in pool:
         check()
@@ -118,7 +141,19 @@ class Trainer:
         self._ready: dict[int, Excerpt] = {}
 
     def train(self, state: State, steps: int, seed: int, progress: Progress, on_checkpoint: Callable[[], None]) -> None:
-        """Train until `steps` were made in all."""
+        """Train until `steps` were made in all.
+
+        Parameters
+        ----------
+        state : State
+            Written to.
+        steps : int
+            To be made in all, those before counted.
+        seed : int
+        progress : Progress
+        on_checkpoint : callable
+            Called now and then, to keep the state.
+        """
         begun, count = state.steps, len(self._pool)
         while state.steps < steps:
             progress.update((state.steps - begun) / (steps - begun), "Training on this recording")
@@ -154,6 +189,16 @@ def difference(magnitude: Tensor, model: Tensor, level: float, log_weight: float
 
     The Kullback-Leibler divergence bin by bin, where loud partials count, and the logarithms of what lies in a few
     bins together, where soft ones do too.
+
+    Parameters
+    ----------
+    magnitude : Tensor [shape=(windows, bins)], float32
+        Of the mixture, raised to the exponent of the fit.
+    model : Tensor [shape=(windows, bins)], float32
+    level : float
+        Mean of the magnitudes.
+    log_weight : float
+        How much the logarithms count beside the divergence.
     """
     unit = level + TINY
     ratio = torch.log((magnitude + TINY) / (model + TINY))

@@ -122,7 +122,15 @@ def hann_lobe(offset: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def make_atoms(midi: NDArray[np.float64], grid: FrameGrid, device: torch.device) -> Atoms:
-    """Return the partials of rows with the given pitches."""
+    """Return the partials of rows with the given pitches.
+
+    Parameters
+    ----------
+    midi : ndarray [shape=(rows,)], float64
+        Pitches.
+    grid : FrameGrid
+    device : torch.device
+    """
     f0_hz = 440.0 * 2.0 ** ((midi - 69.0) / 12.0)
     top_hz = min(MAX_PARTIAL_HZ, grid.sample_rate / 2)
     partials = int(np.clip(top_hz // f0_hz.min(), 1, MAX_PARTIALS)) if len(f0_hz) else 1
@@ -149,7 +157,18 @@ def neighbour_weights(pitches: Pitches, device: torch.device) -> Tensor:
 
 
 def band_bumps(bins: int, bin_hz: float, bands: int, device: torch.device) -> Tensor:
-    """Return overlapping triangles, even on the mel scale, that add up to 1 in every bin; shape (bands, bins)."""
+    """Return overlapping triangles, even on the mel scale, that add up to 1 in every bin; shape (bands, bins).
+
+    Parameters
+    ----------
+    bins : int
+        Frequencies of a spectrum.
+    bin_hz : float
+        From one bin to the next.
+    bands : int
+        How many.
+    device : torch.device
+    """
     mel = np.log1p(np.arange(bins) * bin_hz / 700.0)
     at = np.interp(mel, np.linspace(0.0, mel[-1], bands), np.arange(bands, dtype=np.float64))
     bumps = np.clip(1.0 - np.abs(at - np.arange(bands)[:, None]), 0.0, 1.0)

@@ -57,7 +57,15 @@ class Block:
 
 
 def make_block(dictionary: Dictionary, spectra: Tensor, first: int) -> Block:
-    """Prepare the fit of the windows from `first`, given their spectra, shape (channels, windows, bins)."""
+    """Prepare the fit of the windows from `first`, given their spectra, shape (channels, windows, bins).
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+    spectra : Tensor [shape=(channels, windows, bins)], complex64
+    first : int
+        The block's first window.
+    """
     rows, near = dictionary.rows.activation_prior(first, first + spectra.shape[1])
     settings, device = dictionary.settings, dictionary.device
     cost = (1.0 - near) * settings.far_cost
@@ -112,7 +120,16 @@ def update_activations(block: Block, spectra: Tensor, rounds: int, check: Callab
 
 
 def accumulate(dictionary: Dictionary, block: Block, spectra: Tensor, seen: SufficientStatistics) -> None:
-    """Add what a block says about the dictionary."""
+    """Add what a block says about the dictionary.
+
+    Parameters
+    ----------
+    dictionary : Dictionary
+    block : Block
+    spectra : Tensor [shape=(channels, windows, bins)], complex64
+    seen : SufficientStatistics
+        Added to.
+    """
     ratio = [
         block.loudness.T @ _ratio(magnitude, block.loudness, spectrum)
         for magnitude, spectrum in zip(block.magnitude, spectra, strict=True)
@@ -182,6 +199,15 @@ def learning_ranges(dictionary: Dictionary, block_windows: int) -> list[tuple[in
 def stem_powers(dictionary: Dictionary, block: Block, exponent: float, check: Callable[[], None]) -> Tensor:
     """Return the model's magnitudes of every stem and the residual, raised to `exponent`, before gains.
 
+    Parameters
+    ----------
+    dictionary : Dictionary
+    block : Block
+    exponent : float
+        Power of the magnitudes.
+    check : callable
+        Called now and then; raises when the work is to stop.
+
     Returns
     -------
     powers : Tensor [shape=(stems + 1, windows, bins)], float32
@@ -200,6 +226,8 @@ def masked(dictionary: Dictionary, block: Block, spectra: Tensor, check: Callabl
 
     Parameters
     ----------
+    dictionary : Dictionary
+    block : Block
     spectra : Tensor [shape=(channels, windows, bins)], complex64
     check : callable
         Called now and then; raises when the work is to stop.

@@ -171,7 +171,19 @@ class NmfDictionaryState:
 def dictionary_state_of(
     checkpoint: Arrays | None, grid: FrameGrid, channels: int, stem_count: int, settings: NmfSettings
 ) -> NmfDictionaryState | None:
-    """Return what was kept, or None where it is of something else or damaged."""
+    """Return what was kept, or None where it is of something else or damaged.
+
+    Parameters
+    ----------
+    checkpoint : dict of ndarray or None
+        What was learned before; None to begin anew.
+    grid : FrameGrid
+    channels : int
+        Of the recording.
+    stem_count : int
+        How many there are, the residual not counted.
+    settings : NmfSettings
+    """
     if checkpoint is None or str(checkpoint.get("holds_for")) != _holds_for(grid, settings):
         return None
     try:
@@ -318,7 +330,15 @@ class _Ready:
 def suitable_block_windows(
     source: SampleSource, notes: SoundingNotes, settings: NmfSettings, device: torch.device
 ) -> int:
-    """Return how many windows to work on together: few for the caches of a CPU, many for a GPU, as memory allows."""
+    """Return how many windows to work on together: few for the caches of a CPU, many for a GPU, as memory allows.
+
+    Parameters
+    ----------
+    source : SampleSource
+    notes : SoundingNotes
+    settings : NmfSettings
+    device : torch.device
+    """
     grid = make_grid(source.frames, source.sample_rate, settings.window_s)
     values = (notes.stem_count + 1) * source.channels * grid.bins
     allowed = free_bytes(device) // (BYTES_OF_A_VALUE * values + ROW_BYTES_OF_A_WINDOW)

@@ -117,7 +117,17 @@ class PartTimbres:
         self.bands = bands / ((bands @ self.bumps).sum(1, keepdim=True) + TINY)
 
     def take(self, pitches: Pitches, partials: Tensor, bands: Tensor) -> None:
-        """Take sounds that were learned before; a pitch that is new sounds as its nearest in the part."""
+        """Take sounds that were learned before; a pitch that is new sounds as its nearest in the part.
+
+        Parameters
+        ----------
+        pitches : Pitches
+            Which rows are which pitch of which part.
+        partials : Tensor [shape=(rows, partials)], float32
+            Level of every partial.
+        bands : Tensor [shape=(stems, bands)], float32
+            Levels of what has no pitch.
+        """
         self.bands = bands
         if not len(self.pitches) or not len(pitches):
             return
@@ -129,7 +139,15 @@ class PartTimbres:
 
 
 def band_bumps(grid: FrameGrid, bands: int, device: torch.device) -> Tensor:
-    """Return overlapping triangles, even on the mel scale, that add up to 1 in every bin; shape (bands, bins)."""
+    """Return overlapping triangles, even on the mel scale, that add up to 1 in every bin; shape (bands, bins).
+
+    Parameters
+    ----------
+    grid : FrameGrid
+    bands : int
+        How many.
+    device : torch.device
+    """
     mel = np.log1p(np.arange(grid.bins) * grid.bin_hz / 700.0)
     at = np.interp(mel, np.linspace(0.0, mel[-1], bands), np.arange(bands, dtype=np.float64))
     bumps = np.clip(1.0 - np.abs(at - np.arange(bands)[:, None]), 0.0, 1.0)
@@ -235,7 +253,17 @@ class Fit:
         return self._residual @ self._residual_spectra
 
     def improve(self, rounds: int, check: Callable[[], None], sharing: tuple[float, float] | None = None) -> None:
-        """Improve the loudnesses and, where `sharing` says how much at first and in the end, the sounds."""
+        """Improve the loudnesses and, where `sharing` says how much at first and in the end, the sounds.
+
+        Parameters
+        ----------
+        rounds : int
+            Of multiplicative updates.
+        check : callable
+            Called now and then; raises when the work is to stop.
+        sharing : (float, float) or None
+            How much neighbouring pitches share, at first and in the end; None leaves the sounds.
+        """
         for turn in range(rounds):
             check()
             ratio = self.magnitude / self.model()
@@ -326,7 +354,15 @@ class Filter:
 
 
 def broad_nearness(view: NoteFrameGrid, first: int, last: int) -> NDArray[np.float32]:
-    """Return how near attacks and notes of all stems are, shape (windows, 2 * stems)."""
+    """Return how near attacks and notes of all stems are, shape (windows, 2 * stems).
+
+    Parameters
+    ----------
+    view : NoteFrameGrid
+        The notes on the grid.
+    first, last : int
+        Windows [first, last) of the grid.
+    """
     stems, settings = view.notes.stem_count, view.settings
     tolerances = Tolerances(settings.early_s, settings.ring_s)
     stem_of_note = view.notes.stem_index.astype(np.int64)
@@ -339,7 +375,15 @@ def broad_nearness(view: NoteFrameGrid, first: int, last: int) -> NDArray[np.flo
 
 
 def floor_of(magnitude: Tensor, grid: FrameGrid, share: float) -> Tensor:
-    """Return the magnitude that nobody has to explain: a share of the local energy."""
+    """Return the magnitude that nobody has to explain: a share of the local energy.
+
+    Parameters
+    ----------
+    magnitude : Tensor [shape=(windows, bins)], float32
+    grid : FrameGrid
+    share : float
+        Of the local energy.
+    """
     size = 2 * int(FLOOR_HZ / 2 / grid.bin_hz) + 1
     power = torch.nn.functional.avg_pool1d(magnitude[:, None] ** 2, size, 1, size // 2, count_include_pad=False)[:, 0]
     return (share * power).sqrt() + TINY

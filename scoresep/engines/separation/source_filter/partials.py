@@ -85,7 +85,15 @@ def limits_of(view: NoteFrameGrid) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def note_frames_of(view: NoteFrameGrid, first: int, last: int) -> NoteFrames:
-    """Return the cells in the windows [first, last)."""
+    """Return the cells in the windows [first, last).
+
+    Parameters
+    ----------
+    view : NoteFrameGrid
+        The notes on the grid.
+    first, last : int
+        Windows [first, last) of the grid.
+    """
     notes, grid, settings = view.notes, view.grid, view.settings
     low, high = limits_of(view)
     low, high = np.clip(low, first, last), np.clip(high, first, last)
@@ -103,7 +111,17 @@ def note_frames_of(view: NoteFrameGrid, first: int, last: int) -> NoteFrames:
 
 
 def blocks_of(view: NoteFrameGrid, first: int, last: int, most_windows: int) -> list[tuple[int, int]]:
-    """Divide the windows [first, last) into blocks of at most so many windows and, if possible, cells."""
+    """Divide the windows [first, last) into blocks of at most so many windows and, if possible, cells.
+
+    Parameters
+    ----------
+    view : NoteFrameGrid
+        The notes on the grid.
+    first, last : int
+        Windows [first, last) of the grid.
+    most_windows : int
+        A block has at most so many.
+    """
     low, high = limits_of(view)
     change = np.zeros(view.grid.windows + 1, np.int64)
     np.add.at(change, low, 1)

@@ -84,6 +84,15 @@ def likelihoods(fit: Fit, candidate_cents: NDArray[np.float32], check: Callable[
     """Return how much likelier every pitch makes the mixture than silence of the note, shape (cells, tried).
 
     The Kullback-Leibler divergence to the other parts' model, less that to the model with the note at this pitch.
+
+    Parameters
+    ----------
+    fit : Fit
+        The model of the mixture.
+    candidate_cents : ndarray [shape=(tried,)], float32
+        Above what the score says.
+    check : callable
+        Called now and then; raises when the work is to stop.
     """
     grid, count = fit.grid, min(SALIENT_PARTIALS, fit.lines.index.shape[1])
     shapes, model = fit.shapes(), fit.model()
@@ -123,7 +132,17 @@ def _still_lines(midi: Tensor, count: int, fit: Fit) -> tuple[Tensor, Tensor]:
 def viterbi_path(
     scores: NDArray[np.float32], cells: NoteFrames, candidate_cents: NDArray[np.float32]
 ) -> NDArray[np.int64]:
-    """Return for every cell which pitch lies on the best way through its note, shape (cells,)."""
+    """Return for every cell which pitch lies on the best way through its note, shape (cells,).
+
+    Parameters
+    ----------
+    scores : ndarray [shape=(cells, tried)], float32
+        Log-likelihoods.
+    cells : NoteFrames
+        Note by note.
+    candidate_cents : ndarray [shape=(tried,)], float32
+        Above what the score says.
+    """
     starts = np.unique(cells.run_start)
     lengths = cells.run_stop[starts] - starts
     order = np.argsort(-lengths, kind="stable")
@@ -149,7 +168,17 @@ def viterbi_path(
 def interpolate_peak(
     scores: NDArray[np.float32], way: NDArray[np.int64], candidate_cents: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return the pitches of a way in cents, between the steps by a parabola through the neighbours."""
+    """Return the pitches of a way in cents, between the steps by a parabola through the neighbours.
+
+    Parameters
+    ----------
+    scores : ndarray [shape=(cells, tried)], float32
+        Log-likelihoods.
+    way : ndarray [shape=(cells,)], int64
+        Which pitch lies on the path.
+    candidate_cents : ndarray [shape=(tried,)], float32
+        Above what the score says.
+    """
     row, inner = np.arange(len(way)), np.clip(way, 1, len(candidate_cents) - 2)
     left, middle, right = (scores[row, inner + k] for k in (-1, 0, 1))
     bend = left - 2.0 * middle + right

@@ -59,6 +59,15 @@ RESIDUAL = 0.03  # share of the floor that belongs to nobody
 def stem_powers(fit: Fit, stem_count: int, check: Callable[[], None]) -> Tensor:
     """Return the model's magnitudes of every stem and the residual, raised to the mask's exponent.
 
+    Parameters
+    ----------
+    fit : Fit
+        The model of the mixture.
+    stem_count : int
+        How many there are, the residual not counted.
+    check : callable
+        Called now and then; raises when the work is to stop.
+
     Returns
     -------
     powers : Tensor [shape=(stems + 1, windows, bins)], float32
@@ -96,6 +105,8 @@ def divided(powers: Tensor, spectra: Tensor, where: Covariances | None, check: C
     spectra : Tensor [shape=(channels, windows, bins)], complex64
     where : Covariances or None
         Where the stems stand in a stereo recording.
+    check : callable
+        Called now and then; raises when the work is to stop.
 
     Returns
     -------
@@ -140,7 +151,19 @@ class SourceFilterParameters:
 
     @classmethod
     def of(cls, tracks: Tracks, sounds: PartTimbres, moves: bool, where: Covariances | None) -> SourceFilterParameters:
-        """Gather what was found."""
+        """Gather what was found.
+
+        Parameters
+        ----------
+        tracks : Tracks
+            The pitch of every note.
+        sounds : PartTimbres
+            What the parts sound like.
+        moves : bool
+            Whether pitches wander within notes.
+        where : Covariances or None
+            Where the stems stand in a stereo recording.
+        """
         partials, bands = sounds.partials.cpu().numpy(), sounds.bands.cpu().numpy()
         return cls(tracks, sounds.pitches.stem, sounds.pitches.midi, partials, bands, moves, where)
 
@@ -161,7 +184,17 @@ _ARRAYS = ("stem", "midi", "partials", "bands")
 def source_filter_parameters(
     checkpoint: Arrays | None, source: SampleSource, stem_count: int, settings: SourceFilterSettings
 ) -> SourceFilterParameters | None:
-    """Return what was kept, or None where it is of something else or damaged."""
+    """Return what was kept, or None where it is of something else or damaged.
+
+    Parameters
+    ----------
+    checkpoint : dict of ndarray or None
+        What was learned before; None to begin anew.
+    source : SampleSource
+    stem_count : int
+        How many there are, the residual not counted.
+    settings : SourceFilterSettings
+    """
     if checkpoint is None or str(checkpoint.get("holds_for")) != _holds_for(source, settings):
         return None
     try:
