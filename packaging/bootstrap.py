@@ -235,8 +235,9 @@ def ready_environment(name: str, lock: Path, extra: str, torch_index: str) -> Pa
         make_environment(environment)
     stamp.unlink(missing_ok=True)
     install(environment, lock, extra, torch_index)
-    # numba compiles a part of librosa at its first import, 15 s of CPU in every process until the first has finished
-    subprocess.run([str(python_of(environment)), "-c", "import librosa.core.spectrum"], cwd=ROOT, check=False)
+    # numba compiles a part of librosa at its first import, 17 s of CPU in every process until the first has finished
+    compiled = "import librosa.core.spectrum, librosa.util.utils"
+    subprocess.run([str(python_of(environment)), "-c", compiled], cwd=ROOT, check=False)
     stamp.write_text(content.hexdigest())
     say(f"Ready after {time.monotonic() - start_s:.0f} s")
     return python_of(environment)

@@ -48,7 +48,14 @@ class Worker(StrEnum):
 
 
 WARM_MODULES: dict[Worker, tuple[str, ...]] = {
-    Worker.LIGHT: ("numpy", "scipy.ndimage", "librosa.core.spectrum", "scoresep.session.pipeline"),
+    # librosa's first transform loads its utilities, which numba compiles once in every installation (17 s of CPU)
+    Worker.LIGHT: (
+        "numpy",
+        "scipy.ndimage",
+        "librosa.core.spectrum",
+        "librosa.util.utils",
+        "scoresep.session.pipeline",
+    ),
     Worker.TORCH: ("torch", "scoresep.session.separation_job"),
     Worker.ENGRAVING: ("numpy", "scoresep.files.engraving"),
     Worker.SPECTRA: ("scipy.fft", "scoresep.session.spectrograms"),

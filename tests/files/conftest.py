@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
+
+from scoresep.files.engraving import engrave
+from scoresep.files.scores import reader
 
 settings.register_profile("files", deadline=None)  # nothing fails since others keep the machine busy
 settings.load_profile("files")
@@ -21,6 +25,23 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     for name in ("CACHE", "CONFIG", "STATE"):
         monkeypatch.setenv(f"SCORESEP_{name}_DIR", str(folder / name.lower()))
     yield folder
+
+
+@pytest.fixture(scope="session")
+def in_this_process() -> Callable[[], AbstractContextManager[None]]:
+    """Return what lets other people's readers and engravers work in the process of the test for a while.
+
+    Starting one takes half a second; that they run in one of their own is told in `test_limited_reading`.
+    """
+
+    @contextmanager
+    def here() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for module in (engrave, reader):
+                patch.setattr(module, "run_limited", lambda task, _, progress: task.function(*task.inputs, progress))
+            yield
+
+    return here
 
 
 @pytest.fixture

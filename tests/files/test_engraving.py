@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from xml.etree.ElementTree import Element, fromstring
 
@@ -273,7 +275,14 @@ def test_it_can_be_cancelled_and_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not list((cache_folder() / "engravings").glob(f"{score_file.content_key}*"))
 
 
-def test_the_suite_of_odd_scores_is_engraved_note_by_note(shared_data: Path) -> None:
+def test_the_suite_of_odd_scores_is_engraved_note_by_note(
+    shared_data: Path, in_this_process: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with in_this_process():
+        assert_engraved_note_by_note(shared_data)
+
+
+def assert_engraved_note_by_note(shared_data: Path) -> None:
     matched, total = 0, 0
     for path in sorted((shared_data / "scores" / "lilypond_suite").glob("*.*xml")):
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from fractions import Fraction
 
 import pytest
@@ -17,6 +19,12 @@ from scoresep.model.path import performance_path, unfold
 from scoresep.model.score import Mark, PerformancePath, Score
 
 Sounding = tuple[int, float, float, float]  # part, onset, pitch, duration in quarters; pitch -1 where there is none
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _in_this_process(in_this_process: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    with in_this_process():
+        yield
 
 
 def kern(text: str) -> str:
