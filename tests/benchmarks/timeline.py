@@ -72,7 +72,6 @@ def measure(width: int, height: int) -> dict[str, float]:
     from scoresep.model.peaks import PeakBuilder
     from scoresep.model.project import PartSettings
     from scoresep.model.segments import activities_from_notes
-    from scoresep.qt.timeline.lane import StemWave
 
     app = QApplication.instance() or QApplication([])
     source = RepeatedSource()
@@ -84,12 +83,12 @@ def measure(width: int, height: int) -> dict[str, float]:
     alignment = even_alignment(piece, HOUR_S * RATE // (BARS * NOTES_PER_BAR), 0)
     parts = tuple(PartSettings(n, c) for n, c in zip(names, default_part_colors(PARTS), strict=True))
     activities = activities_from_notes(piece.notes, alignment.note_times, PARTS, source.frames, RATE)
-    stems = {i: StemWave(RepeatedSource(), builder.pyramid) for i in range(PARTS)}
 
     started = time.process_time()
-    from scoresep.qt.timeline.timeline_view import TimelineView
+    from scoresep.qt.timeline import timeline_view
 
-    view = TimelineView()
+    stems = {i: timeline_view.StemWave(RepeatedSource(), builder.pyramid) for i in range(PARTS)}
+    view = timeline_view.TimelineView()
     view.resize(width, height)
     view.set_recording(source, builder.pyramid)  # type: ignore[arg-type]
     view.set_score(piece, alignment, parts)
