@@ -195,7 +195,7 @@ def in_a_room(mix: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.
 def examples(path: Path, rng: np.random.Generator) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
     """Cut patches around places that are wrong as a first alignment is; where the onsets lie (NaN: absent)."""
     with np.load(path) as piece:
-        heard, notes = onset_spectrogram(piece["onset"], piece["tonal"]), piece["notes"]
+        observed, notes = onset_spectrogram(piece["onset"], piece["tonal"]), piece["notes"]
     quarter, event = np.unique(np.round(notes[:, 1], 3), return_inverse=True)
     event_s = np.bincount(event, notes[:, 2]) / np.bincount(event)
     drift = gaussian_filter1d(rng.normal(0, 1, len(quarter)), 4)
@@ -210,7 +210,7 @@ def examples(path: Path, rng: np.random.Generator) -> tuple[NDArray[np.float16],
     order = np.argsort(placed_s)
     cut = np.empty((count, FRAMES, CHANNELS), np.float16)
     for which in np.array_split(order, max(count // 200, 1)):
-        cut[which] = patches(heard, placed, which, shift_s[which])
+        cut[which] = patches(observed, placed, which, shift_s[which])
     rate = ONSET_SCALE.frame_rate_hz
     target = notes[:, 2] * rate - np.rint((placed_s + shift_s) * rate) + HALF_WIDTH
     target[notes[:, 4] == 0] = np.nan

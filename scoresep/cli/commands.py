@@ -15,6 +15,7 @@ from scoresep.cli.terminal import STANDARD_OUTPUT, Terminal, count_in_words
 from scoresep.edits import project as edits
 from scoresep.errors import InputError, OutputError, ScoreSepError, UsageError
 from scoresep.files.audio.export import DEFAULT_TEMPLATE
+from scoresep.files.audio.export_formats import COMPRESSED
 from scoresep.files.project.links import Outside
 from scoresep.files.project.project_files import data_folder, load_project, save_project
 from scoresep.files.storage.atomic import check_place, make_folders, output_errors, remove_empty, write_whole
@@ -120,6 +121,8 @@ def _choices(options: argparse.Namespace, project: Project) -> ExportChoices:
     if options.format in ALIGNMENT_FORMS and given:
         what = f"{given[0]} is" if len(given) == 1 else f"{' and '.join(given)} are"
         raise UsageError(f"{what} for sound; leave that away, since the alignment is written as a whole.")
+    if options.format in COMPRESSED and options.bits:
+        raise UsageError(f"--bits is for WAV and FLAC; leave it away for {options.format}.")
     return ExportChoices(
         folder=options.output,
         is_mix=options.mix,

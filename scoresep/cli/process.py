@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TextIO
 
-from scoresep.files.storage.cache import keep_log
+from scoresep.files.storage.cache import start_log
 
 _log = logging.getLogger(__name__)
 _NOBODY = logging.NullHandler()  # without any handler, logging prints to the error stream
@@ -102,7 +102,7 @@ def own_streams() -> Iterator[None]:
     else has put in place (a test, a notebook) only the last is true.
     """
     _fill_closed_descriptors()
-    keep_log()
+    start_log()
     logging.getLogger().addHandler(_NOBODY)
     logging.captureWarnings(True)
     for stream in (sys.stdout, sys.stderr):

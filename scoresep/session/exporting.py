@@ -20,7 +20,7 @@ from scoresep.files.audio.export import (
     ExportRequest,
     ExportTrack,
 )
-from scoresep.files.audio.export_formats import ExportFormat
+from scoresep.files.audio.export_formats import COMPRESSED, Container, ExportFormat
 from scoresep.files.midi.alignment import MidiPart
 from scoresep.files.tables.alignment import (
     AlignmentExportRequest,
@@ -116,10 +116,10 @@ class ExportChoices:
     end_frame : int or None
         None for the end of the recording.
     container : str
-        ``wav`` or ``flac`` for sound, ``midi`` or ``labels`` for the alignment, which is written as a whole; ``labels``
-        also for the segments of sets that were found without a score.
+        ``wav``, ``flac``, ``mp3``, ``ogg``, ``opus`` or ``aac`` for sound, ``midi`` or ``labels`` for the alignment,
+        which is written as a whole; ``labels`` also for the segments of sets that were found without a score.
     bits : int
-        16 or 24, in WAV also 32, which is float.
+        16 or 24, in WAV also 32, which is float; without meaning for compressed sound.
     template : str
         Names of the files of sound.
     overwrites : bool
@@ -135,7 +135,7 @@ class ExportChoices:
     part_indices: tuple[int | None, ...] | None = None
     start_frame: int = 0
     end_frame: int | None = None
-    container: Literal["wav", "flac", "midi", "labels"] = "wav"
+    container: Container | Literal["midi", "labels"] = "wav"
     bits: int = 32
     template: str = DEFAULT_TEMPLATE
     overwrites: bool = False
@@ -186,7 +186,7 @@ def export_request(project: Project, choices: ExportChoices) -> Request:
         folder=choices.folder,
         tracks=tracks,
         recording=recording,
-        file_format=ExportFormat(cast(Literal["wav", "flac"], choices.container), choices.bits),
+        file_format=_sound_format(choices),
         template=choices.template,
         song=Path(recording.path).stem,
         engine=stem_set.engine,
@@ -196,6 +196,11 @@ def export_request(project: Project, choices: ExportChoices) -> Request:
         may_replace=choices.overwrites,
         note_works=places.missing(used),
     )
+
+
+def _sound_format(choices: ExportChoices) -> ExportFormat:
+    container = cast(Container, choices.container)
+    return ExportFormat(container, 0 if container in COMPRESSED else choices.bits)
 
 
 def export(request: Request, progress: Progress) -> ExportReport:

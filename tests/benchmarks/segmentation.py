@@ -122,11 +122,11 @@ def measure(case: Path) -> tuple[dict[str, Figures], float]:
         began_s = time.perf_counter()
         by_model = segment(source, unfolded, alignment, Progress())
         needed_s = time.perf_counter() - began_s
-        heard = measure_evidence(source, alignment.tuning_cents, Progress())
+        observed = measure_evidence(source, alignment.tuning_cents, Progress())
     found = {
         "notes": _of_activities(by_notes, frames, recording.sample_rate),
         "model": _of_activities(by_model, frames, recording.sample_rate),
-        "no score": _of_states(find_sets(heard, len({tuple(column) for column in truth.T.tolist()})), truth),
+        "no score": _of_states(find_sets(observed, len({tuple(column) for column in truth.T.tolist()})), truth),
     }
     return {way: compare(active, truth) for way, active in found.items()}, recording.duration_s / needed_s
 

@@ -95,7 +95,7 @@ def measure(piece: Piece, recording: Edited) -> list[float]:
         place = _place(unfolded, float(notes.onset_quarter[k]))
         of_note.setdefault((int(notes.part_index[k]), int(notes.pitch_midi[k]), *place), []).append(k)
     keys = [(int(n[0]), int(n[1]), *_place(piece.unfolded, n[2])) for n in piece.original.notes]
-    heard = {key for key, onsets_s in zip(keys, recording.onsets_s, strict=True) if onsets_s}
+    observed = {key for key, onsets_s in zip(keys, recording.onsets_s, strict=True) if onsets_s}
     hits = played = 0
     absent: list[bool] = []
     for key, onsets_s in zip(keys, recording.onsets_s, strict=True):
@@ -104,7 +104,7 @@ def measure(piece: Piece, recording: Edited) -> list[float]:
         if onsets_s:
             played += 1
             hits += any(abs(a - b) < 0.05 for a in onset_s for b in onsets_s)
-        elif same and key not in heard:
+        elif same and key not in observed:
             absent.append(not onset_s)
     found = int((times.is_present & (notes.duration_quarter > 0)).sum())
     precision, recall = hits / max(found, 1), hits / max(played, 1)

@@ -14,7 +14,9 @@ def _piece(tmp_path_factory: pytest.TempPathFactory) -> Duet:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _interrupts_arrive() -> None:
-    """Hear Ctrl+C, and let programs that are started hear it, also where a script runs the tests in its background."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def _signals_arrive() -> None:
+    """Hear signals, and let programs that are started hear them, also where a script runs the tests behind it."""
+    for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)

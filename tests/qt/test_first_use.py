@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from window_bench import QUARTER, START, Bench, write_recording
 
 from scoresep.playback.outputs import SILENT_DEVICE
+from scoresep.progress import ProgressState
 from scoresep.qt.dialogs.common import BAR_AND_TIME, GoToBarDialog, ShortcutsDialog
 from scoresep.qt.dialogs.export import ExportDialog
 from scoresep.qt.dialogs.separation import SeparateDialog
@@ -218,15 +219,14 @@ def test_work_that_runs_is_not_offered_again(qtbot: QtBot, bench: Bench) -> None
     qtbot.waitUntil(bench.window.commands["separate"].isEnabled, timeout=60_000)
 
 
-def test_while_files_are_opened_the_first_page_says_so(
-    qtbot: QtBot, bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said, field = [], bench.window.welcome.field
-    set_busy = field.set_busy
-    monkeypatch.setattr(field, "set_busy", lambda text: (set_busy(text), said.append(field.accessibleName())))
+def test_while_files_are_opened_the_first_page_says_so(qtbot: QtBot, bench: Bench) -> None:
     bench.window.documents.open_paths([str(write_recording(bench.folder))])
+    job = bench.session.jobs.get("recording")
+    assert job is not None
+    job.progress = ProgressState(0.4, "Reading")  # as heard of a file that takes longer
+    bench.window._tick()
+    assert "40 %" in bench.window.welcome.field.accessibleName()
     qtbot.waitUntil(lambda: bench.session.project.recording is not None, timeout=60_000)
-    assert any("%" in text for text in said)
     bench.session.storage.begin()
     qtbot.waitUntil(lambda: bench.window.welcome.field.accessibleName() == "", timeout=60_000)
 

@@ -130,11 +130,11 @@ def _aligned(
         raise AlignmentError("The score holds no notes that could be aligned; choose another score.")
     progress.update(0.0, "Listening to the recording")
     tuning_cents = estimate_tuning_cents(source) if options.tuning_cents is None else options.tuning_cents
-    heard = extract_features(source, tuning_cents, progress.part(0.02, 0.4))
+    observed = extract_features(source, tuning_cents, progress.part(0.02, 0.4))
     progress.update(0.4, "Finding the score in the recording")
     events = score_events(unfolded, options)
     fixed_s = tuple((q, frame_to_second(f, source.sample_rate)) for q, f in options.fixed_points)
-    search = Search(unfolded, events, heard.tonal, TONAL_SCALE)
+    search = Search(unfolded, events, observed.tonal, TONAL_SCALE)
     key = Key(0, _pace_between(events, fixed_s))
     if options.finds_departures:
         key = find_key(search, options.highest_transposition_semitones if options.finds_transposition else 0)
@@ -150,16 +150,16 @@ def _aligned(
             if path_so.value > path.value + CLEARLY_S:
                 choices, unfolded, events, path = others, unfolded_so, events_so, path_so
     progress.update(0.6, "Finding every note")
-    task = SectionProblem(unfolded, events, key.semitones, fixed_s, heard.duration_s)
-    played = find_performed_sections(task, path, heard.tonal, heard.levels, progress.part(0.6, 1.0))
+    task = SectionProblem(unfolded, events, key.semitones, fixed_s, observed.duration_s)
+    played = find_performed_sections(task, path, observed.tonal, observed.levels, progress.part(0.6, 1.0))
     sure = (
         match_probability(path.fit, key.lead_s / max(path.length_s, 1.0), path.length_s)
         if options.finds_departures
         else 1.0
     )
-    alignment, frames = _result(source, task, AlignmentParts(played, heard.levels, sure, tuning_cents))
+    alignment, frames = _result(source, task, AlignmentParts(played, observed.levels, sure, tuning_cents))
     if options.finds_departures and sure >= DOUBTFUL_CONFIDENCE:
-        beside = Deviation(heard.tonal[:, -1], source.sample_rate)
+        beside = Deviation(observed.tonal[:, -1], source.sample_rate)
         alignment = replace(alignment, warnings=find_deviations(task, path, played, frames, beside))
     return choices, alignment
 
@@ -313,12 +313,12 @@ def sounding_pitch(
     if not len(rows):
         return tuning_cents, 0
     (power,) = pitch_spectra(source, (TONAL_SCALE,), tuning_cents, progress)
-    heard = compressed(power, reference_power(power))
-    heard = heard - heard.mean(axis=1, keepdims=True)
-    summed = np.concatenate([np.zeros((1, heard.shape[1])), np.cumsum(heard, axis=0, dtype=np.float64)])
+    observed = compressed(power, reference_power(power))
+    observed = observed - observed.mean(axis=1, keepdims=True)
+    summed = np.concatenate([np.zeros((1, observed.shape[1])), np.cumsum(observed, axis=0, dtype=np.float64)])
     per_frame = TONAL_SCALE.frame_rate_hz / source.sample_rate
-    first = np.clip((times.onset_frame[rows] * per_frame).astype(int), 0, len(heard) - 1)
-    last = np.clip((times.offset_frame[rows] * per_frame).astype(int), first + 1, len(heard))
+    first = np.clip((times.onset_frame[rows] * per_frame).astype(int), 0, len(observed) - 1)
+    last = np.clip((times.offset_frame[rows] * per_frame).astype(int), first + 1, len(observed))
     mean = (summed[last] - summed[first]) / (last - first)[:, None]
     pitch = np.rint(notes.pitch_midi[rows]).astype(int) - TONAL_SCALE.lowest_midi
     weight = np.minimum(times.offset_frame[rows] - times.onset_frame[rows], source.sample_rate).astype(np.float64)
@@ -326,8 +326,8 @@ def sounding_pitch(
     values = np.zeros(len(shifts))
     for above, share in PARTIAL_WEIGHTS.items():
         at = pitch[:, None] + above + shifts
-        inside = (at >= 0) & (at < heard.shape[1])
-        found = np.take_along_axis(mean, np.clip(at, 0, heard.shape[1] - 1), axis=1)
+        inside = (at >= 0) & (at < observed.shape[1])
+        found = np.take_along_axis(mean, np.clip(at, 0, observed.shape[1] - 1), axis=1)
         values += share * (weight[:, None] * np.where(inside, found, 0.0)).sum(0) / weight.sum()
     best = int(np.argmax(values))
     stands_out = values[best] - np.median(values)

@@ -293,7 +293,7 @@ def path_value(search: Search, semitones: int, pace: float, usual: NDArray[np.fl
 
 def _value(grid: Grid, inner_end_cost_s: float) -> float:
     """Return the value of the best path that does not leave the score in between."""
-    frames, cells = len(grid.heard), len(grid.expected)
+    frames, cells = len(grid.observed), len(grid.expected)
     start, end = _ends(cells, inner_end_cost_s)
     outside = np.concatenate([[0.0], np.cumsum(grid.unexplained())])
     value, best = np.full(cells, -1e9, np.float32), -np.inf
@@ -321,7 +321,7 @@ def _jump_costs(search: Search, grid: Grid) -> NDArray[np.float32]:
 
 
 def _inner_end_cost_s(grid: Grid, most_s: float) -> float:
-    return min(most_s, COSTS.inner_end_share * len(grid.heard) * grid.frame_s)
+    return min(most_s, COSTS.inner_end_share * len(grid.observed) * grid.frame_s)
 
 
 def _ends(cells: int, inner_end_cost_s: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -344,7 +344,7 @@ class _Walk:
 
 def _walk(grid: Grid, jump_cost: NDArray[np.float32] | None, progress: Progress) -> _Walk:
     """Walk through all frames; without `jump_cost` the score is never left in between."""
-    frames, cells = len(grid.heard), len(grid.expected)
+    frames, cells = len(grid.observed), len(grid.expected)
     backward = np.empty((frames, cells), np.uint8)
     most_s = COSTS.inner_end_s if jump_cost is None else COSTS.inner_end_leaving_s
     start_cost, end_cost = _ends(cells, _inner_end_cost_s(grid, most_s))
@@ -486,5 +486,5 @@ def _fit(grid: Grid, frames: list[NDArray[np.int64]], cells: list[NDArray[np.int
     value = float(grid.evidence_at(np.concatenate(frames), np.concatenate(cells)).sum())
     value -= sum(float(advance[np.clip(np.diff(c), 0, len(advance) - 1)].sum()) for c in cells)
     value -= (len(frames) - 1) * (COSTS.outside_s + COSTS.jump_into_bar_s)
-    possible = min(len(grid.heard), len(grid.expected))
+    possible = min(len(grid.observed), len(grid.expected))
     return value / (max(sum(map(len, frames)), 0.3 * possible) * grid.frame_s)

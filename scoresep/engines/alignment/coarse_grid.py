@@ -81,14 +81,14 @@ class Search:
     ----------
     unfolded : UnfoldedScore
     events : ScoreEvents
-    heard : ndarray [shape=(frames, bins + 1)], float32
+    observed : ndarray [shape=(frames, bins + 1)], float32
         From `audio_vectors`, at the rate of `scale`.
     scale : PitchScale
     """
 
     unfolded: UnfoldedScore
     events: ScoreEvents
-    heard: NDArray[np.float32]
+    observed: NDArray[np.float32]
     scale: PitchScale
 
 
@@ -98,7 +98,7 @@ class Grid:
 
     Attributes
     ----------
-    heard : ndarray [shape=(frames, columns)], float32
+    observed : ndarray [shape=(frames, columns)], float32
     expected : ndarray [shape=(cells, columns)], float32
     cell_quarter : ndarray [shape=(cells + 1,)], float64
         Start of each cell and the end of the last.
@@ -111,7 +111,7 @@ class Grid:
         What counts against all cells.
     """
 
-    heard: NDArray[np.float32]
+    observed: NDArray[np.float32]
     expected: NDArray[np.float32]
     cell_quarter: NDArray[np.float64]
     frame_s: float
@@ -121,11 +121,11 @@ class Grid:
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return how much for or against each cell the frames [start, stop) speak, in seconds of a certain match."""
-        match = self.heard[start:stop] @ self.expected.T
+        match = self.observed[start:stop] @ self.expected.T
         if self.usual is None:
             usual = match.mean(axis=1, keepdims=True)
         else:
-            usual = np.einsum("ij,j->i", self.heard[start:stop], self.usual)[:, None]
+            usual = np.einsum("ij,j->i", self.observed[start:stop], self.usual)[:, None]
         if self.strange is not None:
             usual = usual + self.strange[start:stop, None]
         evidence = (match - usual - np.float32(MARGIN)) * np.float32(self.frame_s)
@@ -138,18 +138,18 @@ class Grid:
     def evidence_at(self, frames: NDArray[np.int64], cells: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return how much frames speak for or against one cell each, in seconds of a certain match."""
         usual = self.expected.mean(axis=0) if self.usual is None else self.usual
-        match = np.einsum("ij,ij->i", self.heard[frames], self.expected[cells])
+        match = np.einsum("ij,ij->i", self.observed[frames], self.expected[cells])
         strange = 0.0 if self.strange is None else self.strange[frames]
-        return np.asarray((match - self.heard[frames] @ usual - strange - MARGIN) * self.frame_s, np.float64)
+        return np.asarray((match - self.observed[frames] @ usual - strange - MARGIN) * self.frame_s, np.float64)
 
     def with_strange(self) -> Grid:
         """Return the grid with `strange` learned from the recording."""
-        best = np.empty(len(self.heard))
+        best = np.empty(len(self.observed))
         block = max(1, 4_000_000 // len(self.expected))
-        for first in range(0, len(self.heard), block):
-            match = self.heard[first : first + block] @ self.expected.T
+        for first in range(0, len(self.observed), block):
+            match = self.observed[first : first + block] @ self.expected.T
             best[first : first + block] = match.max(axis=1) - match.mean(axis=1)
-        sounds = 1 - self.heard[:, -1].astype(np.float64) ** 2
+        sounds = 1 - self.observed[:, -1].astype(np.float64) ** 2
         width = STRANGE_OVER_S / self.frame_s
         around = gaussian_filter1d(best * sounds, width / 2) / np.maximum(gaussian_filter1d(sounds, width / 2), 1e-3)
         loud = sounds > 0.5
@@ -161,7 +161,7 @@ class Grid:
 
     def unexplained(self) -> NDArray[np.float64]:
         """Return what frames count while no part of the score is heard, shape (frames,): less than 0 unless silent."""
-        return -UNEXPLAINED * self.frame_s * (1 - self.heard[:, -1].astype(np.float64) ** 2)
+        return -UNEXPLAINED * self.frame_s * (1 - self.observed[:, -1].astype(np.float64) ** 2)
 
     def pinned(self) -> NDArray[np.bool_]:
         """Return the frames that must lie in one certain cell, shape (frames,)."""
@@ -191,12 +191,12 @@ def coarse_grid(
     events, scale = search.events, search.scale
     paced_s = float(events.nominal_s[-1] - events.nominal_s[0]) / pace
     factor = 5
-    while (len(search.heard) / factor) * (paced_s * scale.frame_rate_hz / factor) > most_cells:
+    while (len(search.observed) / factor) * (paced_s * scale.frame_rate_hz / factor) > most_cells:
         factor *= 2
     frame_s = factor / scale.frame_rate_hz
     cell_quarter, expected = even_cells(search, semitones, frame_s * pace)
     expected[:, -1] *= SILENCE_WEIGHT
-    coarse = averaged(search.heard, factor)
+    coarse = averaged(search.observed, factor)
     return Grid(coarse, expected, cell_quarter, frame_s, _allowed(len(coarse), cell_quarter, frame_s, fixed_points_s))
 
 
@@ -233,7 +233,7 @@ def paced_grid(search: Search, semitones: int, pace: float, usual: NDArray[np.fl
     usual : ndarray [shape=(bins + 1,)], float32
         What matches are compared with; the same for all ways.
     factor : int
-        Number of frames of `search.heard` that are taken together; the same for all ways.
+        Number of frames of `search.observed` that are taken together; the same for all ways.
     """
     frame_s = factor / search.scale.frame_rate_hz
     starts = search.unfolded.step_start_quarter
@@ -244,8 +244,8 @@ def paced_grid(search: Search, semitones: int, pace: float, usual: NDArray[np.fl
     cell_quarter = np.interp(np.arange(first_cell[-1] + 1), first_cell, starts)
     profiles = harmonic_profiles(search.scale, semitones)
     expected = expected_vectors(expected_spectra(search.unfolded, cell_quarter, profiles))
-    heard = averaged(search.heard, factor)
-    return Grid(heard, expected, cell_quarter, frame_s, _allowed(len(heard), cell_quarter, frame_s, ()), usual)
+    observed = averaged(search.observed, factor)
+    return Grid(observed, expected, cell_quarter, frame_s, _allowed(len(observed), cell_quarter, frame_s, ()), usual)
 
 
 def usual_vector(search: Search, semitones: int) -> NDArray[np.float32]:

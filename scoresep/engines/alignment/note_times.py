@@ -97,12 +97,12 @@ class NoteJudgements:
     absence: NDArray[np.float32]
 
 
-def judge(heard: OnsetSpectrogram, notes: PlacedNotes, progress: Progress) -> NoteJudgements:
+def judge(observed: OnsetSpectrogram, notes: PlacedNotes, progress: Progress) -> NoteJudgements:
     """Let the network judge all notes around where they are placed at present.
 
     Parameters
     ----------
-    heard : OnsetSpectrogram
+    observed : OnsetSpectrogram
         What is heard around onsets.
     notes : PlacedNotes
         With their present places.
@@ -120,7 +120,7 @@ def judge(heard: OnsetSpectrogram, notes: PlacedNotes, progress: Progress) -> No
             yield order[first : first + BLOCK_NOTES]
 
     def judge_block(which: NDArray[np.int64]) -> None:
-        found = np.exp(network.log_probability(patches(heard, notes, which)))
+        found = np.exp(network.log_probability(patches(observed, notes, which)))
         probability[which], absence[which] = found[:, :FRAMES], found[:, FRAMES]
 
     joblib.Parallel(THREADS, backend="threading", batch_size=1)(joblib.delayed(judge_block)(w) for w in blocks())

@@ -16,13 +16,13 @@ FLUX_HARMONICS = 8
 
 
 def harmonic_flux(
-    heard: OnsetSpectrogram, pitch_midi: NDArray[np.float64], candidate_s: NDArray[np.float64]
+    observed: OnsetSpectrogram, pitch_midi: NDArray[np.float64], candidate_s: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """Say how much every candidate looks like the beginning of a note.
 
     Parameters
     ----------
-    heard : OnsetSpectrogram
+    observed : OnsetSpectrogram
     pitch_midi : ndarray [shape=(notes,)], float64
         As they sound in the recording; NaN for unpitched notes, whose beginning is a rise of everything.
     candidate_s : ndarray [shape=(notes, candidates)], float64
@@ -32,7 +32,7 @@ def harmonic_flux(
     evidence : ndarray [shape=(notes, candidates)], float32
         About 0 to 4.
     """
-    scale, last = ONSET_SCALE, len(heard.onset) - 2
+    scale, last = ONSET_SCALE, len(observed.onset) - 2
     frame = np.clip(np.rint(candidate_s * scale.frame_rate_hz), 1, max(last, 1)).astype(np.int64)
     before, after = np.maximum(frame - 1, 0), np.minimum(frame + 1, last + 1)
     is_pitched = np.isfinite(pitch_midi)
@@ -44,17 +44,17 @@ def harmonic_flux(
         bins = np.clip(bins, 0, scale.bins - 1)[:, None]
         weight = np.where(inside, 1 / np.sqrt(number), 0.0).astype(np.float32)[:, None]
         floor = np.float16(-1.5)  # 30 dB below the loud passages: noise rises and falls all the time
-        rise = np.maximum(heard.onset[after, bins], floor) - np.maximum(heard.onset[before, bins], floor)
+        rise = np.maximum(observed.onset[after, bins], floor) - np.maximum(observed.onset[before, bins], floor)
         evidence += weight * np.clip(rise * np.float32(10), 0, 4)
         weight_sum += weight
     evidence /= np.maximum(weight_sum, 1e-6)
-    evidence[~is_pitched] = np.minimum(heard.overall[:, 1][frame[~is_pitched]] * 20, 4)
+    evidence[~is_pitched] = np.minimum(observed.overall[:, 1][frame[~is_pitched]] * 20, 4)
     return evidence
 
 
 def harmonic_change(
-    heard: NDArray[np.float32],
-    heard_rate_hz: float,
+    observed: NDArray[np.float32],
+    observed_rate_hz: float,
     expected: NDArray[np.float32],
     candidate_s: NDArray[np.float64],
 ) -> NDArray[np.float32]:
@@ -62,10 +62,10 @@ def harmonic_change(
 
     Parameters
     ----------
-    heard : ndarray [shape=(frames, columns)], float32
-        Unit vectors, frame k at k / heard_rate_hz.
-    heard_rate_hz : float
-        Frames of `heard` in a second.
+    observed : ndarray [shape=(frames, columns)], float32
+        Unit vectors, frame k at k / observed_rate_hz.
+    observed_rate_hz : float
+        Frames of `observed` in a second.
     expected : ndarray [shape=(events + 1, columns)], float32
         Before the first event, after the first, ..., after the last.
     candidate_s : ndarray [shape=(events, candidates)], float64
@@ -79,13 +79,13 @@ def harmonic_change(
     events, candidates = candidate_s.shape
     evidence = np.empty((events, candidates), np.float32)
     step_s = float(candidate_s[0, 1] - candidate_s[0, 0])
-    block = max(1, 4_000_000 // (candidates * heard.shape[1]))
+    block = max(1, 4_000_000 // (candidates * observed.shape[1]))
     for first in range(0, events, block):
         rows = slice(first, min(first + block, events))
-        position = np.clip(candidate_s[rows] * heard_rate_hz, 0, len(heard) - 1)
-        low = np.minimum(position.astype(np.int64), len(heard) - 2)
+        position = np.clip(candidate_s[rows] * observed_rate_hz, 0, len(observed) - 1)
+        low = np.minimum(position.astype(np.int64), len(observed) - 2)
         difference = (expected[:-1] - expected[1:])[rows]
-        before_after = [np.einsum("ecb,eb->ec", heard[low + k], difference) for k in (0, 1)]
+        before_after = [np.einsum("ecb,eb->ec", observed[low + k], difference) for k in (0, 1)]
         part = (position - low).astype(np.float32)
         density = before_after[0] * (1 - part) + before_after[1] * part
         middle = (density[:, 1:] + density[:, :-1]) / 2
@@ -161,13 +161,13 @@ def _levels(power: NDArray[np.float32]) -> NDArray[np.float16]:
 
 
 def patches(
-    heard: OnsetSpectrogram, notes: PlacedNotes, which: NDArray[np.int64], shift_s: NDArray[np.float64] | float = 0.0
+    observed: OnsetSpectrogram, notes: PlacedNotes, which: NDArray[np.int64], shift_s: NDArray[np.float64] | float = 0.0
 ) -> NDArray[np.float32]:
     """Cut the patches of some notes, in the middle of which lie their present onsets.
 
     Parameters
     ----------
-    heard : OnsetSpectrogram
+    observed : OnsetSpectrogram
     notes : PlacedNotes
         All notes of the score.
     which : ndarray [shape=(n,)], int64
@@ -182,9 +182,11 @@ def patches(
     rate = ONSET_SCALE.frame_rate_hz
     centre = np.rint((notes.onset_s[which] + shift_s) * rate).astype(np.int64)
     wanted = centre[:, None] + np.arange(-HALF_WIDTH, HALF_WIDTH + 1)
-    last = len(heard.onset) - 1
+    last = len(observed.onset) - 1
     frame = np.clip(wanted, 0, last)
-    tonal_frame = np.minimum(np.rint(frame * TONAL_SCALE.frame_rate_hz / rate).astype(np.int64), len(heard.tonal) - 1)
+    tonal_frame = np.minimum(
+        np.rint(frame * TONAL_SCALE.frame_rate_hz / rate).astype(np.int64), len(observed.tonal) - 1
+    )
     number = np.arange(1, HARMONICS + 1)
     bins = notes.pitch_midi[which, None] + np.rint(12 * np.log2(number)).astype(np.int64) - ONSET_SCALE.lowest_midi
     inside = ((bins >= 0) & (bins < ONSET_SCALE.bins))[:, None, :]
@@ -192,13 +194,13 @@ def patches(
     below, above = np.maximum(bins - 2, 0), np.minimum(bins + 2, ONSET_SCALE.bins - 1)
     out = np.empty((len(which), FRAMES, CHANNELS), np.float32)
     floor = np.float32(FLOOR_DB / DB_SCALE)
-    out[..., :HARMONICS] = np.where(inside, heard.onset[frame[..., None], bins], floor)
-    out[..., HARMONICS : 2 * HARMONICS] = np.where(inside, heard.tonal[tonal_frame[..., None], bins], floor)
-    around = np.maximum(heard.onset[frame[..., None], below], heard.onset[frame[..., None], above])
+    out[..., :HARMONICS] = np.where(inside, observed.onset[frame[..., None], bins], floor)
+    out[..., HARMONICS : 2 * HARMONICS] = np.where(inside, observed.tonal[tonal_frame[..., None], bins], floor)
+    around = np.maximum(observed.onset[frame[..., None], below], observed.onset[frame[..., None], above])
     out[..., 2 * HARMONICS : 3 * HARMONICS] = np.where(inside, around, floor)
     others = _others(notes, which, centre, bins)
     out[..., 3 * HARMONICS : 4 * HARMONICS] = np.where(inside, others, 0)
-    out[..., -4:-2] = heard.overall[frame]
+    out[..., -4:-2] = observed.overall[frame]
     out[..., -2] = (notes.pitch_midi[which, None] - 60) / 24
     out[..., -1] = np.log2(np.maximum(notes.end_s - notes.onset_s, 0.03))[which, None] / 3
     beyond = (wanted < 0) | (wanted > last)

@@ -157,8 +157,8 @@ def _presence(task: SectionProblem, run: PerformedSection, guess: NoteGuess) -> 
     """Return how clearly each event of a run is heard, shape (events of the run,)."""
     event = task.events.event_of_note - run.events.start
     known = np.flatnonzero((event >= 0) & (event < len(run.event_s)) & np.isfinite(guess.absence))
-    heard = np.clip(-guess.absence[known], LEAST_PRESENCE, MOST_PRESENCE)
-    sums = np.bincount(event[known], weights=heard, minlength=len(run.event_s))
+    observed = np.clip(-guess.absence[known], LEAST_PRESENCE, MOST_PRESENCE)
+    sums = np.bincount(event[known], weights=observed, minlength=len(run.event_s))
     return np.asarray(sums / np.sqrt(np.maximum(np.bincount(event[known], minlength=len(run.event_s)), 1)))
 
 

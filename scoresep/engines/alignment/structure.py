@@ -81,13 +81,13 @@ def find_choices(
 
 def within_score(search: Search, path: CoarsePath) -> Search:
     """Return what is heard while the score is played: what is put in between says nothing of repeats."""
-    keep = np.zeros(len(search.heard), np.bool_)
+    keep = np.zeros(len(search.observed), np.bool_)
     for run in (*path.runs, *path.again):
         first, last = (
             (s + side * AROUND_S) * search.scale.frame_rate_hz for s, side in ((run.time_s[0], -1), (run.time_s[-1], 1))
         )
         keep[max(round(first), 0) : round(last)] = True
-    return replace(search, heard=search.heard[keep])
+    return replace(search, observed=search.observed[keep])
 
 
 class Comparison:
@@ -107,7 +107,7 @@ class Comparison:
         self._all_repeats = frozenset(site.closing_measure for site in repeat_sites(self._score))
         self._pace = _pace(search, path)
         self._usual = usual_vector(search, semitones)
-        heard_s = len(search.heard) / search.scale.frame_rate_hz
+        heard_s = len(search.observed) / search.scale.frame_rate_hz
         nominal_s = float(search.events.nominal_s[-1] - search.events.nominal_s[0]) / self._pace
         frame_s = max(0.1, np.sqrt(heard_s * nominal_s / MOST_CELLS))
         self._factor = int(np.ceil(frame_s * search.scale.frame_rate_hz))

@@ -61,17 +61,17 @@ class PartEvidence:
 
     Parameters
     ----------
-    heard : ndarray [shape=(frames, bins)], float32
+    observed : ndarray [shape=(frames, bins)], float32
         From `measure_evidence`.
     table : ToneTable
     parts : int
     """
 
-    def __init__(self, heard: NDArray[np.float32], table: ToneTable, parts: int) -> None:
-        self._heard, self._table, self._parts = heard, table, parts
+    def __init__(self, observed: NDArray[np.float32], table: ToneTable, parts: int) -> None:
+        self._observed, self._table, self._parts = observed, table, parts
         self._own = [table.is_of_part(part) for part in range(parts)]
         self._guess = self._spectra = first_spectra(table, EVIDENCE_SCALE)
-        self._gains, self._divergence = fitted_gains(heard, self._spectra, table.kind, FIRST_FIT)
+        self._gains, self._divergence = fitted_gains(observed, self._spectra, table.kind, FIRST_FIT)
 
     def evidence(self, sounding: NDArray[np.float64]) -> Evidence:
         """Learn what the tones sound like anew, and find how much of every part is heard.
@@ -86,10 +86,10 @@ class PartEvidence:
         for part, own in enumerate(self._own):
             weight += (own & table.is_written) * sounding[:, part : part + 1].astype(np.float32)
         for _ in range(LEARNING_ROUNDS):
-            self._spectra = learned_spectra(self._heard, self._spectra, table, self._gains, weight, self._guess)
+            self._spectra = learned_spectra(self._observed, self._spectra, table, self._gains, weight, self._guess)
             start = 0.9 * self._gains + 0.1 * self._gains.mean() * (table.kind < len(self._spectra) - 1)
             self._gains, self._divergence = fitted_gains(
-                self._heard, self._spectra, table.kind, NEXT_FIT, start.astype(np.float32)
+                self._observed, self._spectra, table.kind, NEXT_FIT, start.astype(np.float32)
             )
         gains = np.stack([np.where(own, self._gains, 0).sum(axis=1) for own in self._own], axis=1)
         usual = _usual_gains(gains, sounding)
@@ -119,9 +119,14 @@ class PartEvidence:
         return np.asarray(20 * np.log10(np.maximum(gains, 1e-4)), np.float64)
 
     def _need(self, part: int, rows: NDArray[np.int64], least: float) -> NDArray[np.float32]:
-        heard, kind, own, gains = self._heard[rows], self._table.kind[rows], self._own[part][rows], self._gains[rows]
-        _, without = fitted_gains(heard, self._spectra, kind, FIT_AGAIN, np.where(own, np.float32(0), gains))
-        present = divergence_with_at_least(heard, self._spectra, kind, gains, own, least)
+        observed, kind, own, gains = (
+            self._observed[rows],
+            self._table.kind[rows],
+            self._own[part][rows],
+            self._gains[rows],
+        )
+        _, without = fitted_gains(observed, self._spectra, kind, FIT_AGAIN, np.where(own, np.float32(0), gains))
+        present = divergence_with_at_least(observed, self._spectra, kind, gains, own, least)
         return np.asarray(np.arcsinh(without - present), np.float32)
 
     def _distinctness(self, part: int, rows: NDArray[np.int64], usual: float) -> NDArray[np.float32]:

@@ -229,12 +229,12 @@ def segment(
     # A score that does not belong to the recording cannot tell where to listen.
     if not options.listens or not len(tones) or alignment.confidence < DOUBTFUL_CONFIDENCE:
         return as_written
-    heard = measure_evidence(source, alignment.tuning_cents, progress.part(0.0, 0.5))
-    if not heard.any():
+    observed = measure_evidence(source, alignment.tuning_cents, progress.part(0.0, 0.5))
+    if not observed.any():
         return as_written
-    table = tone_table(tones, len(heard), EVIDENCE_SCALE.frame_rate_hz)
-    written = written_parts(tones, parts, len(heard), EVIDENCE_SCALE.frame_rate_hz)
-    listener = PartEvidence(heard, table, parts)
+    table = tone_table(tones, len(observed), EVIDENCE_SCALE.frame_rate_hz)
+    written = written_parts(tones, parts, len(observed), EVIDENCE_SCALE.frame_rate_hz)
+    listener = PartEvidence(observed, table, parts)
     surely = written.is_written.astype(np.float64)
     for i in range(PASSES):
         progress.update(0.5 + 0.15 * i)
@@ -290,12 +290,12 @@ def attach_posterior(
     total /= EVIDENCE_SCALE.frame_rate_hz
     out = list(activities)
     for part in listened:
-        heard = np.diff(np.interp(border_s, frame_s, total[:, part])) / length_s
+        observed = np.diff(np.interp(border_s, frame_s, total[:, part])) / length_s
         at = np.searchsorted(activities[part].start_frame, moments, side="right")
         sounds = np.append(-1, activities[part].end_frame)[at] > moments
         decided = np.where(sounds, USUALLY_RIGHT, 1 - USUALLY_RIGHT)
-        heard = (length_s * heard + TELLS_AFTER_S * decided) / (length_s + TELLS_AFTER_S)
-        out[part] = replace(activities[part], heard=ActivityPosterior(moments, np.clip(heard, 0.0, 1.0)))
+        observed = (length_s * observed + TELLS_AFTER_S * decided) / (length_s + TELLS_AFTER_S)
+        out[part] = replace(activities[part], heard=ActivityPosterior(moments, np.clip(observed, 0.0, 1.0)))
     return tuple(out)
 
 

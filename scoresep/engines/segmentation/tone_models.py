@@ -68,11 +68,11 @@ def expected_tones(
     """
     notes, times = unfolded.notes, alignment.note_times
     onset_s, offset_s = times.onset_frame / sample_rate, times.offset_frame / sample_rate
-    heard = times.is_present
-    first_s = onset_s[heard].min(initial=np.inf)
-    last_s = offset_s[heard].max(initial=-np.inf)
-    inside = heard | ((onset_s > first_s) & (offset_s < last_s))
-    inside &= np.isin(notes.part_index, notes.part_index[heard])
+    observed = times.is_present
+    first_s = onset_s[observed].min(initial=np.inf)
+    last_s = offset_s[observed].max(initial=-np.inf)
+    inside = observed | ((onset_s > first_s) & (offset_s < last_s))
+    inside &= np.isin(notes.part_index, notes.part_index[observed])
     keep = np.flatnonzero(inside & ~notes.is_grace & np.isfinite(notes.pitch_midi) & (offset_s > onset_s))
     keep = keep[np.lexsort((onset_s[keep], notes.part_index[keep]))]
     part = notes.part_index[keep].astype(np.int64)
@@ -81,11 +81,11 @@ def expected_tones(
     first, last = on.copy(), off.copy()
     for p in np.unique(part):
         mine = part == p
-        first[mine], last[mine] = _listened_for(on[mine], off[mine], options)
-    return ExpectedTones(part, pitch, on, off, first, last, heard[keep])
+        first[mine], last[mine] = _sought(on[mine], off[mine], options)
+    return ExpectedTones(part, pitch, on, off, first, last, observed[keep])
 
 
-def _listened_for(
+def _sought(
     onset_s: NDArray[np.float64], offset_s: NDArray[np.float64], options: SegmentationOptions
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return between which moments the tones of one part, sorted by onset, are listened for."""
@@ -238,13 +238,13 @@ def first_spectra(table: ToneTable, scale: PitchScale) -> Floats:
 
 
 def fitted_gains(
-    heard: Floats, spectra: Floats, kind: NDArray[np.int32], rounds: int, start: Floats | None = None
+    observed: Floats, spectra: Floats, kind: NDArray[np.int32], rounds: int, start: Floats | None = None
 ) -> tuple[Floats, Floats]:
     """Find how much of every expected tone explains what is heard best.
 
     Parameters
     ----------
-    heard : ndarray [shape=(frames, bins)], float32
+    observed : ndarray [shape=(frames, bins)], float32
         Sizes, not powers.
     spectra : ndarray [shape=(kinds + 1, bins)], float32
     kind : ndarray [shape=(frames, slots)], int32
@@ -264,8 +264,8 @@ def fitted_gains(
     """
     frames, slots = kind.shape
     gains, divergence = np.zeros((frames, slots), np.float32), np.empty(frames, np.float32)
-    for rows in _blocks(frames, slots, heard.shape[1]):
-        atoms, v = spectra[kind[rows]], heard[rows]
+    for rows in _blocks(frames, slots, observed.shape[1]):
+        atoms, v = spectra[kind[rows]], observed[rows]
         if start is None:
             g = np.where(kind[rows] < len(spectra) - 1, v.sum(axis=1, keepdims=True) / max(slots, 1), 0)
         else:
@@ -298,13 +298,13 @@ def explained_by(gains: Floats, spectra: Floats, kind: NDArray[np.int32]) -> Flo
 
 
 def divergence_with_at_least(
-    heard: Floats, spectra: Floats, kind: NDArray[np.int32], start: Floats, own: NDArray[np.bool_], least: float
+    observed: Floats, spectra: Floats, kind: NDArray[np.int32], start: Floats, own: NDArray[np.bool_], least: float
 ) -> Floats:
     """Return what stays unexplained, shape (frames,), when some tones must together have a gain of at least `least`.
 
     Parameters
     ----------
-    heard, spectra, kind
+    observed, spectra, kind
         As in `fitted_gains`.
     start : ndarray [shape=(frames, slots)], float32
         Gains to begin with.
@@ -313,8 +313,8 @@ def divergence_with_at_least(
     least : float
     """
     divergence = np.empty(len(kind), np.float32)
-    for rows in _blocks(len(kind), kind.shape[1], heard.shape[1]):
-        atoms, v, mine, g = spectra[kind[rows]], heard[rows], own[rows].astype(np.float32), start[rows]
+    for rows in _blocks(len(kind), kind.shape[1], observed.shape[1]):
+        atoms, v, mine, g = spectra[kind[rows]], observed[rows], own[rows].astype(np.float32), start[rows]
         count = mine.sum(axis=1, keepdims=True)
         for _ in range(FIT_AGAIN):
             explained = np.matmul(g[:, None, :], atoms)[:, 0] + np.float32(FLOOR)
@@ -326,7 +326,7 @@ def divergence_with_at_least(
 
 
 def learned_spectra(
-    heard: Floats, spectra: Floats, table: ToneTable, gains: Floats, weight: Floats, guess: Floats
+    observed: Floats, spectra: Floats, table: ToneTable, gains: Floats, weight: Floats, guess: Floats
 ) -> Floats:
     """Learn the spectra of all kinds of tones anew from what they explain.
 
@@ -335,7 +335,7 @@ def learned_spectra(
 
     Parameters
     ----------
-    heard, spectra, gains
+    observed, spectra, gains
         As in `fitted_gains`.
     table : ToneTable
     weight : ndarray [shape=(frames, slots)], float32
@@ -346,18 +346,18 @@ def learned_spectra(
     -------
     spectra : ndarray [shape=(kinds + 1, bins)], float32
     """
-    bins = heard.shape[1]
+    bins = observed.shape[1]
     owned = np.zeros(spectra.shape, np.float64)
-    for rows in _blocks(len(heard), table.kind.shape[1], bins):
+    for rows in _blocks(len(observed), table.kind.shape[1], bins):
         atoms = spectra[table.kind[rows]]
         explained = np.matmul(gains[rows][:, None, :], atoms)[:, 0] + np.float32(FLOOR)
-        share = atoms * (gains[rows] * weight[rows])[:, :, None] * (heard[rows] / explained)[:, None, :]
+        share = atoms * (gains[rows] * weight[rows])[:, :, None] * (observed[rows] / explained)[:, None, :]
         flat = table.kind[rows].ravel()
         order = np.argsort(flat, kind="stable")
         kinds, first = np.unique(flat[order], return_index=True)
         if len(kinds):
             owned[kinds] += np.add.reduceat(share.reshape(len(flat), bins)[order], first, axis=0)
-    owned /= max(float(heard.sum(axis=1).mean()), 1e-9)
+    owned /= max(float(observed.sum(axis=1).mean()), 1e-9)
     out = guess.astype(np.float64)
     for part in np.unique(table.part_index):
         mine = np.flatnonzero(table.part_index == part)

@@ -54,8 +54,8 @@ def segment_without_score(source: SampleSource, sets: int | None, progress: Prog
         One for each set that was found, in the order in which they enter; never two at a time.
     """
     progress.update(0.0, "Finding what sounds alike")
-    heard = measure_evidence(source, 0.0, progress.part(0.0, 0.7))
-    number = find_sets(heard, sets)
+    evidence = measure_evidence(source, 0.0, progress.part(0.0, 0.7))
+    number = find_sets(evidence, sets)
     progress.update(1.0)
     first = np.append(0, np.flatnonzero(np.diff(number)) + 1)
     border_s = (np.append(first, len(number)) - 0.5) / EVIDENCE_SCALE.frame_rate_hz
@@ -66,12 +66,12 @@ def segment_without_score(source: SampleSource, sets: int | None, progress: Prog
     return tuple(Activity(k, start[here], end[here]) for k, here in enumerate(mine))
 
 
-def find_sets(heard: NDArray[np.float32], sets: int | None = None, seed: int = 0) -> NDArray[np.int64]:
+def find_sets(evidence: NDArray[np.float32], sets: int | None = None, seed: int = 0) -> NDArray[np.int64]:
     """Divide a recording into stretches of so many different sounds.
 
     Parameters
     ----------
-    heard : ndarray [shape=(frames, bins)], float32
+    evidence : ndarray [shape=(frames, bins)], float32
         From `evidence.measure_evidence`.
     sets : int, optional
         How many, silence not counted; by default as many as the Bayesian information criterion asks for.
@@ -83,7 +83,7 @@ def find_sets(heard: NDArray[np.float32], sets: int | None = None, seed: int = 0
     number : ndarray [shape=(frames,)], int64
         Which set sounds, counted from 0 in the order in which they enter; -1 where it is silent.
     """
-    power = _pooled(heard)
+    power = _pooled(evidence)
     sounds = _sounds(power)
     number = np.full(len(power), SILENT, np.int64)
     if sounds.sum() == 1:
@@ -99,13 +99,13 @@ def find_sets(heard: NDArray[np.float32], sets: int | None = None, seed: int = 0
         found = _settled(best.predict(observed, lengths), lengths)
         _, first, place = np.unique(found, return_index=True, return_inverse=True)
         number[sounds] = first.argsort().argsort()[place]
-    return np.repeat(number, POOLED)[: len(heard)]
+    return np.repeat(number, POOLED)[: len(evidence)]
 
 
-def _pooled(heard: NDArray[np.float32]) -> Floats:
-    missing = -len(heard) % POOLED
-    power = np.pad(heard.astype(np.float64) ** 2, ((0, missing), (0, 0)), mode="edge")
-    return np.asarray(power.reshape(-1, POOLED, heard.shape[1]).mean(axis=1))
+def _pooled(evidence: NDArray[np.float32]) -> Floats:
+    missing = -len(evidence) % POOLED
+    power = np.pad(evidence.astype(np.float64) ** 2, ((0, missing), (0, 0)), mode="edge")
+    return np.asarray(power.reshape(-1, POOLED, evidence.shape[1]).mean(axis=1))
 
 
 def _sounds(power: Floats) -> NDArray[np.bool_]:

@@ -96,16 +96,16 @@ class EnsembleSeparator:
             name = member.engine.name
             prefix = f"{name}:"
 
-            def keep_mine(arrays: Arrays) -> None:
+            def save_member(arrays: Arrays) -> None:
                 kept.update(with_prefix(prefix, arrays))
                 if on_checkpoint is not None:
                     on_checkpoint(kept)
 
             how = SeparationOptions(options.device, member.budget, options.seed)
             learned[name] = member.engine.fit(
-                source, notes, how, parts[name], under_prefix(prefix, checkpoint), keep_mine
+                source, notes, how, parts[name], under_prefix(prefix, checkpoint), save_member
             )
-            keep_mine(learned[name].to_arrays())
+            save_member(learned[name].to_arrays())
             return learned[name]
 
         # the first, which is quick, tells what kind of recording it is
@@ -178,8 +178,8 @@ def _counting(
     """Return the members that count, and for how much; as before where that is known, since stems shall stay alike."""
     before = checkpoint or {}
     if str(before.get(_BUDGET)) == budget:
-        heard = {name.split(":")[0] for name in before}
-        same = tuple(member for member in members if member.engine.name in heard)
+        observed = {name.split(":")[0] for name in before}
+        same = tuple(member for member in members if member.engine.name in observed)
         if len(same) == np.size(before.get(_WEIGHTS, 0.0)):
             return same, np.asarray(before[_WEIGHTS], np.float64)
     lines = 1.0 - chord_share(notes)

@@ -71,9 +71,9 @@ class CovarianceSum:
         # where a stem is loud its own bin says most; where it was hardly heard, its neighbours
         mixed = 0.5 * self._planes / (self._planes[:2].sum(0) + FLOOR) + 0.5 * around / (power + FLOOR)
         mixed = torch.where(power > FLOOR, 2.0 * mixed / (mixed[:2].sum(0) + FLOOR), torch.zeros_like(mixed))
-        heard = (power > FLOOR).float()
+        observed = (power > FLOOR).float()
         planes = mixed * (1.0 - DIFFUSE)
-        planes[:2] += DIFFUSE * heard + (1.0 - heard)
+        planes[:2] += DIFFUSE * observed + (1.0 - observed)
         residual = torch.zeros_like(planes[:, :1])
         residual[:2] = 1.0
         left, right, real, imag = torch.cat([planes, residual], 1)

@@ -34,6 +34,7 @@ from scoresep.progress import Progress
 DEFAULT_TEMPLATE = "{number} {part}"
 TEMPLATE_FIELDS = ("number", "song", "part", "instrument", "engine")
 BLOCK_FRAMES = 1 << 16
+COMPRESSED_BITS = 4  # of a sample, about, for the room on the disk that is asked for
 PEAK_SHARE = 0.3  # of the time, for the pass that looks for the loudest sample
 
 
@@ -238,13 +239,16 @@ def export_audio(request: ExportRequest, progress: Progress | None = None) -> Ex
     with contextlib.ExitStack() as stack:
         tracks = [_OpenTrack(track, request, stack) for track in request.tracks]
         for track in tracks:
-            check_fits(request.file_format, track.channels, request.recording.sample_rate)
+            frames = track.stretch[1] - track.stretch[0]
+            check_fits(request.file_format, track.channels, request.recording.sample_rate, frames)
         gain_db = 0.0
         if not request.file_format.is_float:
             gain_db = _common_gain_db(tracks, progress.part(0.0, PEAK_SHARE))
             progress = progress.part(PEAK_SHARE, 1.0)
         values = sum(track.channels * (track.stretch[1] - track.stretch[0]) for track in tracks)
-        part = PartFolder(folder, values * request.file_format.bits // 8 + HEADER_BYTES * len(tracks))
+        part = PartFolder(
+            folder, values * (request.file_format.bits or COMPRESSED_BITS) // 8 + HEADER_BYTES * len(tracks)
+        )
         stack.callback(part.abort)
         _write_tracks(tracks, names, part.path, gain_db, request, progress)
         manifest = manifest_name(folder, request.recording)
@@ -259,7 +263,7 @@ class _OpenTrack:
     """A track whose inputs are open."""
 
     def __init__(self, track: ExportTrack, request: ExportRequest, stack: contextlib.ExitStack) -> None:
-        recording, self.stretch = request.recording, request.stretch_of(track)
+        recording, self.stretch, self.name = request.recording, request.stretch_of(track), track.name
         self._inputs = [
             (_open(i, recording, stack), None if i.gains is None else np.array(i.gains, np.float32))
             for i in track.inputs
@@ -325,7 +329,8 @@ def _write_tracks(
     gain = np.float32(10.0 ** (gain_db / 20.0))
     for i, (track, name, inner) in enumerate(zip(tracks, names, progress.parts(len(tracks)), strict=True)):
         with output_errors(Path(request.folder)):
-            writer = sample_writer(folder / name, request.file_format, track.channels, request.recording.sample_rate, i)
+            rate, title = request.recording.sample_rate, " - ".join(filter(None, (request.song, track.name)))
+            writer = sample_writer(folder / name, request.file_format, track.channels, rate, i, title)
             try:
                 done, total = 0, track.stretch[1] - track.stretch[0]
                 for block in track.blocks():

@@ -388,10 +388,10 @@ class _TrackReader:
                 continue
             if max(first, second) >= _REAL_TIME:
                 first, second, position = self._without_real_time(status, first, second, position)
-            self._keep(status, first, second)
+            self._collect(status, first, second)
         self.position = position
 
-    def _keep(self, status: int, first: int, second: int) -> None:
+    def _collect(self, status: int, first: int, second: int) -> None:
         """Take a channel message if it matters; a velocity beyond 127 is still a stroke, a key is none."""
         kind = status & 0xF0
         if kind <= 0x90 and first > 0x7F:
@@ -509,7 +509,7 @@ class _TrackReader:
         self.position = end
         if status == ESCAPE and self.packets is None:
             for channel_message in _escaped(content):
-                self._keep(*channel_message)
+                self._collect(*channel_message)
             return
         content = (self.packets or b"")[: MAX_EXCLUSIVE_BYTES + 1] + content if status == ESCAPE else content
         self.packets = None if content.endswith(b"\xf7") else content

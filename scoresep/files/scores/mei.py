@@ -330,7 +330,7 @@ class MeasuresReader:
         for read in reads:
             read.is_octave_stated = True
         for notes in self._notes[index].values():
-            notes.notes = [r for r in notes.notes if not _is_out_of_hearing(r.note.pitch_midi)]
+            notes.notes = [r for r in notes.notes if not _is_inaudible(r.note.pitch_midi)]
 
     def _apply_notation(self, reads: list[ReadNote]) -> None:
         """Let key signatures count, and accidentals until the end of the measure (and over it along ties)."""
@@ -401,7 +401,7 @@ def _measure(frame: _Frame, staves: list[MeasureNotes]) -> RawMeasure:
     )
 
 
-def _is_out_of_hearing(pitch: float) -> bool:
+def _is_inaudible(pitch: float) -> bool:
     return pitch < LOWEST_PITCH or pitch > HIGHEST_PITCH
 
 

@@ -380,10 +380,10 @@ def transpose_part(part: RawPart, timeline: StaffTimeline[Transposition]) -> Non
             pitch = note.pitch_midi + transposition.doubling_semitones
             doublings.append(replace(note, pitch_midi=pitch, element_id=""))
     part.notes += doublings
-    _leave_out_unheard(part)
+    _leave_out_inaudible(part)
 
 
-def _leave_out_unheard(part: RawPart) -> None:
+def _leave_out_inaudible(part: RawPart) -> None:
     unheard = [
         n for n in part.notes if not (n.pitch_midi != n.pitch_midi or LOWEST_PITCH <= n.pitch_midi <= HIGHEST_PITCH)
     ]

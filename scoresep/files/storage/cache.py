@@ -182,7 +182,7 @@ def log_path() -> Path:
     return state_folder() / "scoresep.log"
 
 
-def keep_log() -> None:
+def start_log() -> None:
     """Write what the program notes for itself to the log; without a place for it there is none."""
     path = log_path()
     if any(getattr(h, "baseFilename", "") == str(path) for h in logging.getLogger(LOGGERS[0]).handlers):

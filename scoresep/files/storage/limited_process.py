@@ -117,7 +117,7 @@ def run_limited(task: Task, limits: Limits, progress: Progress) -> bytes:
     """
     process = _started(task)
     frames: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
-    reader = threading.Thread(target=_listen, args=(process.stdout, frames), daemon=True)
+    reader = threading.Thread(target=_receive, args=(process.stdout, frames), daemon=True)
     writer = threading.Thread(
         target=_hand_over, args=(process.stdin, (task.function, task.inputs, limits)), daemon=True
     )
@@ -157,7 +157,7 @@ def _hand_over(pipe: IO[bytes], request: tuple[Callable[..., bytes], tuple[Any, 
         pipe.flush()  # and stays open: its end tells the child that nobody waits any more
 
 
-def _listen(pipe: IO[bytes], frames: queue.SimpleQueue[tuple[dict[str, Any], bytes]]) -> None:
+def _receive(pipe: IO[bytes], frames: queue.SimpleQueue[tuple[dict[str, Any], bytes]]) -> None:
     """Read lines of JSON, each followed by as many bytes as it says, until the process ends."""
     try:
         while line := pipe.readline():

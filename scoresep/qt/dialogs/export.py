@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from scoresep.errors import InputError, UsageError
 from scoresep.files.audio.export import DEFAULT_TEMPLATE, TEMPLATE_FIELDS
+from scoresep.files.audio.export_formats import Container
 from scoresep.model.note_edits import NoteKey
 from scoresep.model.project import Project
 from scoresep.model.timebase import format_time
@@ -37,12 +38,16 @@ from scoresep.session.exporting import ExportChoices, export_names, export_reque
 from scoresep.session.settings import Settings
 
 # Key, as kept in the settings; what a person reads; container and bits.
-FORMATS: dict[str, tuple[str, Literal["wav", "flac"], int]] = {
+FORMATS: dict[str, tuple[str, Container, int]] = {
     "wav-32f": ("WAV, 32 bit float: nothing is changed", "wav", 32),
     "wav-24": ("WAV, 24 bit", "wav", 24),
     "wav-16": ("WAV, 16 bit", "wav", 16),
     "flac-24": ("FLAC, 24 bit: half the size", "flac", 24),
     "flac-16": ("FLAC, 16 bit", "flac", 16),
+    "mp3": ("MP3: plays everywhere", "mp3", 0),
+    "aac": ("AAC (M4A): small", "aac", 0),
+    "opus": ("Opus: smallest", "opus", 0),
+    "ogg": ("OGG Vorbis", "ogg", 0),
 }
 
 ALIGNMENT_FORMATS: dict[str, tuple[str, Literal["midi", "labels"]]] = {

@@ -62,7 +62,7 @@ def literal(text: str) -> str:
 PRESS_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
-def keeps_key(event: QEvent, keys: tuple[Qt.Key, ...] = PRESS_KEYS) -> bool:
+def takes_key(event: QEvent, keys: tuple[Qt.Key, ...] = PRESS_KEYS) -> bool:
     """Keep a key from the shortcuts of the window, where the widget that has the focus uses it itself."""
     if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() in keys:
         event.accept()
@@ -118,7 +118,7 @@ class FlatButton(QToolButton):
 
     def event(self, event: QEvent) -> bool:
         # Space plays wherever the keyboard is, so Enter is what presses a button
-        return keeps_key(event) or super().event(event)
+        return takes_key(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() not in PRESS_KEYS:

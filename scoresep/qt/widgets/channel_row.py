@@ -37,7 +37,7 @@ from PySide6.QtWidgets import (
 from scoresep.model.colors import make_legible
 from scoresep.model.project import ChannelStrip
 from scoresep.playback.mixing import CLOSED_GAIN_DB, MAX_GAIN_DB, TrackKey
-from scoresep.qt.widgets.buttons import PRESS_KEYS, FlatButton, LetterButton, TextButton, draw_focus_ring, keeps_key
+from scoresep.qt.widgets.buttons import PRESS_KEYS, FlatButton, LetterButton, TextButton, draw_focus_ring, takes_key
 from scoresep.qt.widgets.theme import (
     LEVEL_CLIP,
     LEVEL_HIGH,
@@ -284,7 +284,7 @@ class GainField(QDoubleSpinBox):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def event(self, event: QEvent) -> bool:
-        return keeps_key(event) or super().event(event)
+        return takes_key(event) or super().event(event)
 
     def set_gain_db(self, gain_db: float) -> None:
         """Show a gain without telling anybody."""
@@ -507,7 +507,7 @@ class NameEdit(QLineEdit):
         self.setCursorPosition(0)
 
     def event(self, event: QEvent) -> bool:
-        return keeps_key(event, (*PRESS_KEYS, Qt.Key.Key_Escape)) or super().event(event)
+        return takes_key(event, (*PRESS_KEYS, Qt.Key.Key_Escape)) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -13,7 +13,7 @@ from PySide6.QtCore import QRectF, Qt, QTimer
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication
 
-from scoresep.files.storage.cache import keep_log
+from scoresep.files.storage.cache import start_log
 from scoresep.playback.player import Player
 from scoresep.qt.widgets.theme import Appearance, draw_icon
 from scoresep.qt.window.main_window import MainWindow
@@ -42,7 +42,7 @@ def run_window(paths: Sequence[str] = ()) -> int:
     application.setApplicationName("ScoreSep")
     QGuiApplication.setDesktopFileName("scoresep")
     application.setWindowIcon(app_icon())
-    keep_log()
+    start_log()
     session = Session()
     window = MainWindow(session, Player(device=session.settings.output_device or None), Appearance(application))
     sys.excepthook = _hook(window)

@@ -52,8 +52,8 @@ def test_notes_of_a_strange_score_are_doubtful() -> None:
 
 
 def test_what_is_rather_absent_left_out_or_hurried_is_less_sure() -> None:
-    heard = np.full(40, -5.0)
-    sure = note_confidence(evidence_of(heard), 1.0)
+    observed = np.full(40, -5.0)
+    sure = note_confidence(evidence_of(observed), 1.0)
     assert (sure > 0.9).all()
     doubts = {
         "absence": np.where(np.arange(40) % 2, 3.0, -5.0),
@@ -62,7 +62,7 @@ def test_what_is_rather_absent_left_out_or_hurried_is_less_sure() -> None:
     }
     for name, values in doubts.items():
         changed = {name: values}
-        less = note_confidence(evidence_of(changed.pop("absence", heard), **changed), 1.0)
+        less = note_confidence(evidence_of(changed.pop("absence", observed), **changed), 1.0)
         assert less[7] < sure[7] - 0.02, name
         assert (less <= sure + 1e-9).all(), name
 

@@ -67,16 +67,16 @@ def test_loudness_changes_nothing() -> None:
 def test_stretches_that_sound_alike_get_one_number() -> None:
     rng = np.random.default_rng(1)
     sounds = rng.uniform(0.1, 2, (3, 97))
-    heard = np.repeat(sounds[[0, 1, 0, 2, 1]], 500, axis=0) * rng.uniform(0.9, 1.1, (2500, 97))
-    number = find_sets(heard.astype(np.float32), 3)
+    observed = np.repeat(sounds[[0, 1, 0, 2, 1]], 500, axis=0) * rng.uniform(0.9, 1.1, (2500, 97))
+    number = find_sets(observed.astype(np.float32), 3)
     assert np.mean(number == np.repeat([0, 1, 0, 2, 1], 500)) > 0.97
 
 
 @pytest.mark.parametrize("frames", [1, 4, 11, 40])
 @pytest.mark.parametrize("sets", [1, 26, None])
 def test_short_recordings_have_at_least_one_set(frames: int, sets: int | None) -> None:
-    heard: NDArray[np.float32] = np.random.default_rng(0).uniform(0.5, 1, (frames, 97)).astype(np.float32)
-    number = find_sets(heard, sets)
+    observed: NDArray[np.float32] = np.random.default_rng(0).uniform(0.5, 1, (frames, 97)).astype(np.float32)
+    number = find_sets(observed, sets)
     assert len(number) == frames
     assert number.min() == 0
 

@@ -308,7 +308,7 @@ class NetworkInputs:
 
     @staticmethod
     def of(
-        source: SampleSource, notes: SoundingNotes, settings: MaskRefinerSettings, heard: RecordingStatistics
+        source: SampleSource, notes: SoundingNotes, settings: MaskRefinerSettings, observed: RecordingStatistics
     ) -> NetworkInputs:
         """Return how a recording is heard.
 
@@ -317,11 +317,11 @@ class NetworkInputs:
         source : SampleSource
         notes : SoundingNotes
         settings : MaskRefinerSettings
-        heard : RecordingStatistics
+        observed : RecordingStatistics
             Levels of the recording.
         """
         grid = make_grid(source.frames, source.sample_rate, settings.window_s)
-        return NetworkInputs(notes, voices_of(notes), grid, settings, heard.mean_power, heard.profiles)
+        return NetworkInputs(notes, voices_of(notes), grid, settings, observed.mean_power, observed.profiles)
 
     @property
     def shape(self) -> TileShape:
@@ -400,24 +400,24 @@ class NetworkInputs:
             profiles.add(stem, f0, level, own * exists)
 
 
-def measure_statistics(stretches: list[Excerpt], hearing: NetworkInputs, progress: Progress) -> RecordingStatistics:
+def measure_statistics(stretches: list[Excerpt], inputs: NetworkInputs, progress: Progress) -> RecordingStatistics:
     """Listen to stretches whose parts are known.
 
     Parameters
     ----------
     stretches : list of Excerpt
-    hearing : NetworkInputs
+    inputs : NetworkInputs
         Its `mean_power` and profiles do not matter.
     progress : Progress
     """
     powers = []
-    total = ProfileSum(hearing.notes.stem_count, hearing.settings.harmonics)
+    total = ProfileSum(inputs.notes.stem_count, inputs.settings.harmonics)
     for i, stretch in enumerate(stretches):
         progress.update(i / len(stretches), "Listening to the parts")
         mixture = (stretch.stems.sum(0) + stretch.rest)[None]
-        spectra = hearing.spectra(np.concatenate([stretch.stems, mixture]), torch.device("cpu"))
+        spectra = inputs.spectra(np.concatenate([stretch.stems, mixture]), torch.device("cpu"))
         powers.append(float((spectra[-1].abs() ** 2).mean()))
-        tracks = hearing.tracks(spectra[:-1].abs(), 0, spectra.shape[1], stretch.start_frame)
+        tracks = inputs.tracks(spectra[:-1].abs(), 0, spectra.shape[1], stretch.start_frame)
         scaled = spectra / max(powers[-1], 1e-12) ** 0.5
-        hearing.add_to(total, scaled[:-1], scaled[-1], tracks)
+        inputs.add_to(total, scaled[:-1], scaled[-1], tracks)
     return RecordingStatistics(max(float(np.mean(powers)), 1e-12), total.profiles())

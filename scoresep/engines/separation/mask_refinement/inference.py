@@ -29,16 +29,16 @@ class MaskRefinement:
     Parameters
     ----------
     network : TileNetwork
-    hearing : NetworkInputs
+    inputs : NetworkInputs
     teacher : FittedSeparator
     source : SampleSource
     """
 
     def __init__(
-        self, network: TileNetwork, hearing: NetworkInputs, teacher: FittedSeparator, source: SampleSource
+        self, network: TileNetwork, inputs: NetworkInputs, teacher: FittedSeparator, source: SampleSource
     ) -> None:
-        self._network, self._hearing, self._teacher, self._source = network, hearing, teacher, source
-        self._grid, self._settings = hearing.grid, hearing.settings
+        self._network, self._inputs, self._teacher, self._source = network, inputs, teacher, source
+        self._grid, self._settings = inputs.grid, inputs.settings
         self._device = next(network.parameters()).device
 
     def separate(
@@ -56,7 +56,7 @@ class MaskRefinement:
             Windows that are worked on together.
         progress : Progress
         """
-        source, stems = self._source, self._hearing.notes.stem_count
+        source, stems = self._source, self._inputs.notes.stem_count
         adder = OverlapAdd(self._grid, stems, source.channels, self._device, start_frame, stop_frame)
         result = np.empty((stems, source.channels, stop_frame - start_frame), np.float32)
         first, written = adder.first, 0
@@ -75,11 +75,11 @@ class MaskRefinement:
 
     def _block(self, first: int, last: int, progress: Progress) -> tuple[Tensor, tuple[int, NDArray[np.float32]]]:
         """Return what is to be added to the teacher's stems in the windows [first, last), and these stems."""
-        grid, reach, bins = self._grid, reach_windows(self._settings), self._hearing.shape.bins
+        grid, reach, bins = self._grid, reach_windows(self._settings), self._inputs.shape.bins
         begin, end = max(first - reach, 0), min(last + reach, grid.windows)
         low = max(grid.start_frame(begin), 0)
         high = min(grid.start_frame(end - 1) + grid.window_frames, grid.frames)
-        stems = self._teacher.separate(self._source, self._hearing.notes, low, high, progress.part(0.0, 0.7))
+        stems = self._teacher.separate(self._source, self._inputs.notes, low, high, progress.part(0.0, 0.7))
         progress.update(0.7, "Separating")
         mixture = read_spectra(self._source, grid, begin, end, self._device)[..., :bins]
         spectra = []
@@ -94,10 +94,10 @@ class MaskRefinement:
         return after - before, (low, stems)
 
     def _shares(self, mixture: Tensor, own: Tensor, begin: int, end: int) -> tuple[Tensor, Tensor]:
-        tracks = self._hearing.tracks(own.abs().square().mean(1).sqrt(), begin, end)
-        level = self._hearing.level(mixture.abs().square().mean(0))
-        shares, inside = shares_of(self._network, self._hearing.tiles(level, tracks), len(own))
-        return _without_chords(shares, inside, tracks.f0_hz > 0, self._hearing.stem(own.device))
+        tracks = self._inputs.tracks(own.abs().square().mean(1).sqrt(), begin, end)
+        level = self._inputs.level(mixture.abs().square().mean(0))
+        shares, inside = shares_of(self._network, self._inputs.tiles(level, tracks), len(own))
+        return _without_chords(shares, inside, tracks.f0_hz > 0, self._inputs.stem(own.device))
 
 
 def _without_chords(shares: Tensor, inside: Tensor, on: Tensor, stem: Tensor) -> tuple[Tensor, Tensor]:
@@ -171,7 +171,7 @@ FIRST_SEED = 1_000_000  # scenes that the training does not see
 
 def calibrate_blend_weight(
     network: TileNetwork,
-    hearing: NetworkInputs,
+    inputs: NetworkInputs,
     teacher: FittedSeparator,
     source: SampleSource,
     remixer: Remixer,
@@ -182,7 +182,7 @@ def calibrate_blend_weight(
     Parameters
     ----------
     network : TileNetwork
-    hearing : NetworkInputs
+    inputs : NetworkInputs
     teacher : FittedSeparator
     source : SampleSource
         The recording.
@@ -195,8 +195,8 @@ def calibrate_blend_weight(
         scene = remixer.scene(np.random.default_rng(FIRST_SEED + i))
         start, stop = scene.stretch.start_frame, scene.stretch.start_frame + scene.stretch.frames
         overlaid = _Overlaid(source, scene)
-        before = teacher.separate(overlaid, hearing.notes, start, stop, part.part(0.0, 0.4)).mean(1)
-        divider = MaskRefinement(network, hearing, teacher, overlaid)
+        before = teacher.separate(overlaid, inputs.notes, start, stop, part.part(0.0, 0.4)).mean(1)
+        divider = MaskRefinement(network, inputs, teacher, overlaid)
         change = divider.separate(start, stop, 1.0, 128, part.part(0.4, 1.0)).mean(1) - before
         missing = scene.stems - before
         weight = 1.0 / ((missing**2).sum(1) + 1e-3 * (scene.stems**2).sum() + 1e-9)

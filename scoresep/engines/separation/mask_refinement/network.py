@@ -30,7 +30,7 @@ class ProfileSum:
     """
 
     def __init__(self, stems: int, harmonics: int) -> None:
-        self._heard = np.zeros((stems, SEMITONES, harmonics))
+        self._observed = np.zeros((stems, SEMITONES, harmonics))
         self._weight = np.full((stems, SEMITONES, harmonics), 1e-9)
 
     def add(self, stem: int, f0_hz: Tensor, level: Tensor, own: Tensor) -> None:
@@ -49,19 +49,19 @@ class ProfileSum:
         on = f0_hz > 0
         key = nearest_semitone(f0_hz[on]).cpu().numpy()
         weight = own[on].cpu().double().numpy() ** 2
-        np.add.at(self._heard[stem], key, weight * level[on].cpu().double().clamp(min=FLOOR).numpy())
+        np.add.at(self._observed[stem], key, weight * level[on].cpu().double().clamp(min=FLOOR).numpy())
         np.add.at(self._weight[stem], key, weight)
 
     def profiles(self) -> NDArray[np.float32]:
         """Return levels of partials for every stem and semitone, shape (stems, SEMITONES, harmonics)."""
         apart = np.abs(np.arange(SEMITONES)[:, None] - np.arange(SEMITONES))
         like = np.exp(-0.5 * (apart / LIKE_SEMITONES) ** 2) + FAR_WEIGHT * np.exp(-apart / 12.0)
-        heard = np.einsum("ab,sbh->sah", like, self._heard)
+        observed = np.einsum("ab,sbh->sah", like, self._observed)
         weight = np.einsum("ab,sbh->sah", like, self._weight)
         # where nothing was heard, partials fall with their number
-        number = np.arange(1, self._heard.shape[2] + 1)
+        number = np.arange(1, self._observed.shape[2] + 1)
         guess = np.maximum(-0.5 * np.log(number), FLOOR)
-        result: NDArray[np.float32] = ((heard + 0.1 * guess) / (weight + 0.1)).astype(np.float32)
+        result: NDArray[np.float32] = ((observed + 0.1 * guess) / (weight + 0.1)).astype(np.float32)
         return result
 
 
@@ -153,17 +153,17 @@ def make_tiles(level: Tensor, tracks: Tracks, stem: Tensor, profiles: Tensor, sh
     flat = bins.flatten(2)
     loud = level.expand(len(stem), *level.shape).gather(2, flat).view(bins.shape)
     near = _others_partials(f0, stem, shape).index_select(0, stem).gather(2, flat).view(bins.shape)
-    heard = on[..., None].float()
+    observed = on[..., None].float()
     offset = bins - centre[..., None]
     profile = profiles[stem[:, None], nearest_semitone(safe)]
     excess, loudness = _against_profile(loud, near, offset, profile, exists)
     base = LEVELS * (profile + loudness[..., None])[..., None] + _lobe(offset)
     at_partial = [
-        (centre - middle) * heard,
-        torch.log(centre.clamp(min=1.0) * (shape.bin_hz / 500.0)) * heard,
-        number.log() * heard,
-        profile * heard,
-        excess * heard,
+        (centre - middle) * observed,
+        torch.log(centre.clamp(min=1.0) * (shape.bin_hz / 500.0)) * observed,
+        number.log() * observed,
+        profile * observed,
+        excess * observed,
     ]
     seen = torch.cat([loud * exists, near * exists, torch.stack(at_partial, -1)], -1)
     place, inside = _places(safe, on, middle, shape)

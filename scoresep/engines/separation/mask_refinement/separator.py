@@ -55,7 +55,7 @@ VERSION = 1
 
 
 def to_arrays(
-    state: State, settings: MaskRefinerSettings, heard: RecordingStatistics | None
+    state: State, settings: MaskRefinerSettings, observed: RecordingStatistics | None
 ) -> dict[str, NDArray[Any]]:
     """Return all that is needed to use the network and to go on with its training.
 
@@ -64,15 +64,15 @@ def to_arrays(
     state : State
         Of the training.
     settings : MaskRefinerSettings
-    heard : RecordingStatistics or None
+    observed : RecordingStatistics or None
         None where nothing was measured yet.
     """
     arrays: dict[str, NDArray[Any]] = {
         "form": _form(settings),
         "steps": np.array(state.steps, np.int64),
-        "mean_power": np.array(heard.mean_power if heard else 0.0, np.float64),
-        "blend": np.array(heard.blend if heard else 0.0, np.float64),
-        "profiles": heard.profiles if heard else np.zeros(0, np.float32),
+        "mean_power": np.array(observed.mean_power if observed else 0.0, np.float64),
+        "blend": np.array(observed.blend if observed else 0.0, np.float64),
+        "profiles": observed.profiles if observed else np.zeros(0, np.float32),
     }
     for kind, network in ("network", state.network), ("mean", state.mean):
         for name, value in network.state_dict().items():
@@ -102,12 +102,12 @@ def from_arrays(
         network.load_state_dict({name: torch.from_numpy(arrays[f"{kind}.{name}"]) for name in network.state_dict()})
     state.steps = int(arrays["steps"])
     moments_from_arrays(state.network, state.optimizer, arrays, state.steps, device)
-    heard = (
+    observed = (
         RecordingStatistics(float(arrays["mean_power"]), arrays["profiles"], float(arrays["blend"]))
         if arrays["profiles"].size
         else None
     )
-    return state, heard
+    return state, observed
 
 
 def _form(settings: MaskRefinerSettings) -> NDArray[np.float64]:
@@ -176,8 +176,8 @@ class MaskRefiner(SpectralSeparator[MaskRefinerSettings, "FittedMaskRefiner"]):
         )
 
         def trained() -> FittedMaskRefiner:
-            state, heard = from_arrays(task.checkpoint, notes.stem_count, task.settings, options.seed, place.device)
-            learned = FittedMaskRefiner(teacher, state, heard, task.settings, place)
+            state, observed = from_arrays(task.checkpoint, notes.stem_count, task.settings, options.seed, place.device)
+            learned = FittedMaskRefiner(teacher, state, observed, task.settings, place)
             _train(learned, source, notes, options.seed, progress.part(TEACHER_SHARE, 1.0), task.keep)
             return learned
 
@@ -207,17 +207,17 @@ def _train(
     )
     if not any(_divides(stretch, notes, source, settings) for stretch in stretches):
         return
-    if learned.heard is None:
+    if learned.observed is None:
         nothing = RecordingStatistics(1.0, np.zeros((notes.stem_count, SEMITONES, settings.harmonics), np.float32))
-        hearing = NetworkInputs.of(source, notes, settings, nothing)
-        learned.heard = measure_statistics(stretches, hearing, progress.part(MATERIAL_SHARE, LISTENING_SHARE))
-    hearing = NetworkInputs.of(source, notes, settings, learned.heard)
+        inputs = NetworkInputs.of(source, notes, settings, nothing)
+        learned.observed = measure_statistics(stretches, inputs, progress.part(MATERIAL_SHARE, LISTENING_SHARE))
+    inputs = NetworkInputs.of(source, notes, settings, learned.observed)
     remixer = Remixer(stretches, notes, source.sample_rate)
     training, weighing = progress.part(LISTENING_SHARE, TRAINING_SHARE), progress.part(TRAINING_SHARE, 1.0)
-    Trainer(remixer, hearing).train(state, steps, seed, training, lambda: on_checkpoint(learned.to_arrays()))
+    Trainer(remixer, inputs).train(state, steps, seed, training, lambda: on_checkpoint(learned.to_arrays()))
     with torch.inference_mode():
-        fits = calibrate_blend_weight(state.mean, hearing, learned.teacher, source, remixer, weighing)
-    learned.heard = replace(learned.heard, blend=min(settings.trust * fits, settings.most_blend))
+        fits = calibrate_blend_weight(state.mean, inputs, learned.teacher, source, remixer, weighing)
+    learned.observed = replace(learned.observed, blend=min(settings.trust * fits, settings.most_blend))
 
 
 def _pool_s(source: SampleSource, notes: SoundingNotes, settings: MaskRefinerSettings) -> float:
@@ -247,7 +247,7 @@ class FittedMaskRefiner:
     ----------
     teacher : FittedSeparator
     state : State
-    heard : Heard or None
+    observed : Heard or None
         None before anything was.
     settings : MaskRefinerSettings
     place : ComputeContext
@@ -257,16 +257,16 @@ class FittedMaskRefiner:
         self,
         teacher: FittedSeparator,
         state: State,
-        heard: RecordingStatistics | None,
+        observed: RecordingStatistics | None,
         settings: MaskRefinerSettings,
         place: ComputeContext,
     ) -> None:
-        self.teacher, self.state, self.heard, self.settings = teacher, state, heard, settings
+        self.teacher, self.state, self.observed, self.settings = teacher, state, observed, settings
         self._place = place
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the network, how far its training is, and what the teacher learned."""
-        own = to_arrays(self.state, self.settings, self.heard)
+        own = to_arrays(self.state, self.settings, self.observed)
         return {**own, **with_prefix(TEACHER, self.teacher.to_arrays())}
 
     def report(self) -> SeparationReport:
@@ -287,16 +287,16 @@ class FittedMaskRefiner:
             Half-open, of the recording.
         progress : Progress
         """
-        if self.heard is None or not self.heard.blend or not _is_shared(voices_of(notes)):
+        if self.observed is None or not self.observed.blend or not _is_shared(voices_of(notes)):
             return self.teacher.separate(source, notes, start_frame, stop_frame, progress)
-        hearing, blend, place = (
-            NetworkInputs.of(source, notes, self.settings, self.heard),
-            self.heard.blend,
+        inputs, blend, place = (
+            NetworkInputs.of(source, notes, self.settings, self.observed),
+            self.observed.blend,
             self._place,
         )
 
         def divided() -> NDArray[np.float32]:
-            divider = MaskRefinement(self.state.mean.to(place.device), hearing, self.teacher, source)
+            divider = MaskRefinement(self.state.mean.to(place.device), inputs, self.teacher, source)
             return divider.separate(start_frame, stop_frame, blend, place.block_windows, progress)
 
         with torch.inference_mode():

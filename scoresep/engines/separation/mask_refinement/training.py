@@ -89,11 +89,11 @@ class Trainer:
     Parameters
     ----------
     remixer : Remixer
-    hearing : NetworkInputs
+    inputs : NetworkInputs
     """
 
-    def __init__(self, remixer: Remixer, hearing: NetworkInputs) -> None:
-        self._remixer, self._hearing, self._settings = remixer, hearing, hearing.settings
+    def __init__(self, remixer: Remixer, inputs: NetworkInputs) -> None:
+        self._remixer, self._inputs, self._settings = remixer, inputs, inputs.settings
 
     def train(self, state: State, steps: int, seed: int, progress: Progress, on_checkpoint: Callable[[], None]) -> None:
         """Train until `steps` were made in all.
@@ -125,7 +125,7 @@ class Trainer:
 
     def _refresh(self, scenes: list[Prepared], step: int, rng: np.random.Generator, device: torch.device) -> None:
         """Fill up the scenes; now and then one gives way to a fresh one."""
-        bytes_each = 8 * (self._hearing.notes.stem_count + 1) * self._hearing.shape.bins * SCENE_WINDOWS
+        bytes_each = 8 * (self._inputs.notes.stem_count + 1) * self._inputs.shape.bins * SCENE_WINDOWS
         if len(scenes) >= min(self._settings.scenes, max(1, SCENES_BYTES // bytes_each)):
             if step % self._settings.fresh_every_steps:
                 return
@@ -137,20 +137,20 @@ class Trainer:
         return self._settings.learning_rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / steps) + 0.02)
 
     def _prepared(self, scene: TrainingMixture, device: torch.device) -> Prepared:
-        hearing, stretch = self._hearing, scene.stretch
-        spectra = hearing.spectra(np.concatenate([scene.stems, (scene.stems.sum(0) + scene.rest)[None]]), device)
+        inputs, stretch = self._inputs, scene.stretch
+        spectra = inputs.spectra(np.concatenate([scene.stems, (scene.stems.sum(0) + scene.rest)[None]]), device)
         stems, mixture = spectra[:-1], spectra[-1]
-        tracks = hearing.tracks(stems.abs(), 0, spectra.shape[1], stretch.start_frame)
-        return Prepared(mixture, stems, hearing.level(mixture.abs() ** 2), tracks)
+        tracks = inputs.tracks(stems.abs(), 0, spectra.shape[1], stretch.start_frame)
+        return Prepared(mixture, stems, inputs.level(mixture.abs() ** 2), tracks)
 
     def _step(self, state: State, scene: Prepared, rate: float, rng: np.random.Generator) -> None:
-        crop = max(16, self._settings.crop_rows // max(len(self._hearing.voices), 1))
+        crop = max(16, self._settings.crop_rows // max(len(self._inputs.voices), 1))
         windows = scene.mixture.shape[0]
         first = int(rng.integers(max(1, windows - crop + 1)))
         here = slice(first, min(first + crop, windows))
         tracks = scene.tracks
         cut = Tracks(tracks.f0_hz[:, here], tracks.since_s[:, here], tracks.until_s[:, here])
-        tiles = self._hearing.tiles(scene.level[here], cut)
+        tiles = self._inputs.tiles(scene.level[here], cut)
         shares, inside = shares_of(state.network, tiles, len(scene.stems))
         loss = division_loss(shares, inside, scene.mixture[here], scene.stems[:, here])
         for group in state.optimizer.param_groups:
@@ -188,6 +188,6 @@ def division_loss(shares: Tensor, inside: Tensor, mixture: Tensor, stems: Tensor
     error = ((shares * theirs - truth).abs() ** 2 * shared).sum((1, 2))
     energy = (truth.abs() ** 2).sum((1, 2))
     floor = FLOOR * (mixture.abs() ** 2).sum() + 1e-9
-    heard = (energy > floor).float()
+    observed = (energy > floor).float()
     each = torch.log(error + floor) - torch.log(energy + floor)
-    return (each * heard).sum() / heard.sum().clamp(min=1.0)
+    return (each * observed).sum() / observed.sum().clamp(min=1.0)

@@ -55,7 +55,7 @@ class BandFeatures:
 
     @classmethod
     def of(cls, grid: FrameGrid, bands: int, level: float, device: torch.device) -> BandFeatures:
-        """Return the ear for a grid.
+        """Return the features for a grid.
 
         Parameters
         ----------
@@ -73,7 +73,7 @@ class BandFeatures:
         """Return values in units of the mean level as logarithms, about from -3 to 3."""
         return torch.log(values / (self.level + TINY) + QUIET) / 2.0
 
-    def hear(self, magnitude: Tensor) -> Tensor:
+    def band_levels(self, magnitude: Tensor) -> Tensor:
         """Return what the encoder hears of magnitudes (windows, bins), shape (windows, bands)."""
         return self.log(magnitude @ self.bumps)
 
@@ -104,14 +104,16 @@ class ModelFit(Fit):
         self._since = torch.from_numpy(np.clip(since_s, -0.2, 2.0).astype(np.float32)).to(magnitude.device)
         self._sound: Tensor
 
-    def told(self, cents: NDArray[np.float32], ear: BandFeatures, settings: NeuralSourceFilterSettings) -> CellInputs:
+    def told(
+        self, cents: NDArray[np.float32], features: BandFeatures, settings: NeuralSourceFilterSettings
+    ) -> CellInputs:
         """Return what the decoder is told; pitch has been set to `cents` above the score.
 
         Parameters
         ----------
         cents : ndarray [shape=(cells,)], float32
             Above what the score says.
-        ear : BandFeatures
+        features : BandFeatures
         settings : NeuralSourceFilterSettings
         """
         device, count = self.magnitude.device, settings.heard_partials
@@ -130,9 +132,9 @@ class ModelFit(Fit):
             self.window,
             self.stem,
             plain,
-            ear.log(amount[:, :count]),
+            features.log(amount[:, :count]),
             alone[:, :count],
-            torch.log((amount * alone.sqrt()).sum(1) + QUIET * ear.level + TINY),
+            torch.log((amount * alone.sqrt()).sum(1) + QUIET * features.level + TINY),
             hz,
             exists,
         )
@@ -261,7 +263,7 @@ class ScoreConditioning:
         settings: NeuralSourceFilterSettings,
         device: torch.device,
     ) -> ScoreConditioning:
-        """Return the listener on a recording.
+        """Return the conditioning by the notes of a recording.
 
         Parameters
         ----------
@@ -304,7 +306,7 @@ class ScoreConditioning:
         return PartTimbres(self.notes, self.shape.partials, self.grid, self.device)
 
     def scene(
-        self, spectra: Tensor, first: int, sounds: PartTimbres, ear: BandFeatures, shifts_cents: Sequence[float]
+        self, spectra: Tensor, first: int, sounds: PartTimbres, features: BandFeatures, shifts_cents: Sequence[float]
     ) -> tuple[ModelFit, CellInputs]:
         """Return the stretch that begins with the window `first`, and what the decoder is told of it.
 
@@ -315,7 +317,7 @@ class ScoreConditioning:
             Its first window.
         sounds : PartTimbres
             What the parts sound like.
-        ear : BandFeatures
+        features : BandFeatures
         shifts_cents : sequence of float
             Pitches beside its own at which a note may sound.
         """
@@ -327,7 +329,7 @@ class ScoreConditioning:
         cells, keep = wide.within(first, last)
         scene = ModelFit(magnitude_of(spectra), cells, first, view, sounds)
         scene.set_pitch(cents[keep], wide.glides(cents)[keep], self.shape.partials, tuple(shifts_cents))
-        return scene, scene.told(cents[keep], ear, self.settings)
+        return scene, scene.told(cents[keep], features, self.settings)
 
 
 class Encoder:
@@ -336,12 +338,12 @@ class Encoder:
     Parameters
     ----------
     network : SourceNetwork
-    listener : ScoreConditioning
-    ear : BandFeatures
+    conditioning : ScoreConditioning
+    features : BandFeatures
     """
 
-    def __init__(self, network: SourceNetwork, listener: ScoreConditioning, ear: BandFeatures) -> None:
-        self._network, self._listener, self._ear = network, listener, ear
+    def __init__(self, network: SourceNetwork, conditioning: ScoreConditioning, features: BandFeatures) -> None:
+        self._network, self._conditioning, self._features = network, conditioning, features
         self._number, self._code = -1, torch.zeros(0)
 
     def code(self, first: int, last: int, check: Callable[[], None]) -> Tensor:
@@ -365,9 +367,9 @@ class Encoder:
     def _chunk(self, number: int) -> Tensor:
         if number != self._number:
             start = number * CHUNK_WINDOWS
-            stop = min(start + CHUNK_WINDOWS, self._listener.grid.windows)
-            low, high = max(start - CHUNK_MARGIN, 0), min(stop + CHUNK_MARGIN, self._listener.grid.windows)
-            heard = self._ear.hear(self._listener.magnitude(low, high))
-            self._code = self._network.encode(heard)[start - low : stop - low]
+            stop = min(start + CHUNK_WINDOWS, self._conditioning.grid.windows)
+            low, high = max(start - CHUNK_MARGIN, 0), min(stop + CHUNK_MARGIN, self._conditioning.grid.windows)
+            observed = self._features.band_levels(self._conditioning.magnitude(low, high))
+            self._code = self._network.encode(observed)[start - low : stop - low]
             self._number = number
         return self._code

@@ -99,11 +99,11 @@ class SourceNetwork(nn.Module):
             self.residual.bias.fill_(-6.0)
             self.noise_heads.bias.fill_(-3.0)
 
-    def encode(self, heard: Tensor) -> Tensor:
+    def encode(self, observed: Tensor) -> Tensor:
         """Describe every window of a stretch: log spectra of shape (windows, bands) to (windows, code)."""
-        heard = heard * self.scale + self.shift
-        context = self.gru(heard[None])[0][0]
-        code: Tensor = torch.tanh(self.to_code(torch.cat([context, heard], 1)))
+        observed = observed * self.scale + self.shift
+        context = self.gru(observed[None])[0][0]
+        code: Tensor = torch.tanh(self.to_code(torch.cat([context, observed], 1)))
         return code
 
     def decode(self, code: Tensor, cells: CellInputs) -> tuple[Tensor, Tensor]:

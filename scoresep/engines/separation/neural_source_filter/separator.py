@@ -172,8 +172,8 @@ class Divider:
     Parameters
     ----------
     network : SourceNetwork
-    listener : ScoreConditioning
-    ear : BandFeatures
+    conditioning : ScoreConditioning
+    features : BandFeatures
     where : Covariances or None
         Where the stems stand in stereo.
 
@@ -183,11 +183,11 @@ class Divider:
     """
 
     def __init__(
-        self, network: SourceNetwork, listener: ScoreConditioning, ear: BandFeatures, where: Covariances | None
+        self, network: SourceNetwork, conditioning: ScoreConditioning, features: BandFeatures, where: Covariances | None
     ) -> None:
-        self._network, self._listener, self._ear, self._where = network, listener, ear, where
-        self._encoder, self._sounds = Encoder(network, listener, ear), listener.sounds()
-        self.grid = listener.grid
+        self._network, self._conditioning, self._features, self._where = network, conditioning, features, where
+        self._encoder, self._sounds = Encoder(network, conditioning, features), conditioning.sounds()
+        self.grid = conditioning.grid
 
     def blocks(self, first: int, last: int, most_windows: int) -> list[tuple[int, int]]:
         """Divide the windows [first, last) into blocks.
@@ -199,8 +199,8 @@ class Divider:
         most_windows : int
             A block has at most so many.
         """
-        shape = self._listener.shape
-        return self._listener.blocks(first, last, min(most_windows, STEM_WINDOWS), shape.block_cells)
+        shape = self._conditioning.shape
+        return self._conditioning.blocks(first, last, min(most_windows, STEM_WINDOWS), shape.block_cells)
 
     def spectra(self, first: int, last: int, check: Callable[[], None]) -> Tensor:
         """Return the spectra of all stems in the windows [first, last), shape (stems, channels, windows, bins).
@@ -212,13 +212,13 @@ class Divider:
         check : callable
             Called now and then; raises when the work is to stop.
         """
-        listener = self._listener
+        conditioning = self._conditioning
         code = self._encoder.code(first, last, check)
-        spectra = listener.spectra(first, last)
-        scene, told = listener.scene(spectra, first, self._sounds, self._ear, listener.shape.shifts_cents)
+        spectra = conditioning.spectra(first, last)
+        scene, told = conditioning.scene(spectra, first, self._sounds, self._features, conditioning.shape.shifts_cents)
         scene.take(self._network, code, told)
-        scene.improve(listener.settings.settle_rounds, check)
-        return divided(stem_powers(scene, listener.notes.stem_count, check), spectra, self._where, check)
+        scene.improve(conditioning.settings.settle_rounds, check)
+        return divided(stem_powers(scene, conditioning.notes.stem_count, check), spectra, self._where, check)
 
 
 class FittedNeuralSourceFilter(FittedSpectralSeparator[Divider]):
@@ -296,7 +296,7 @@ class _Learning:
         tracks, moves = kept or self._follow(progress.part(0.0, FOLLOWED))
         shape = self._settings.shape_for(moves)
         stems, device = self._notes.stem_count, self._place.device
-        listener = ScoreConditioning.of(self._source, self._notes, tracks, shape, self._settings, device)
+        conditioning = ScoreConditioning.of(self._source, self._notes, tracks, shape, self._settings, device)
 
         def fresh() -> State:
             return State.fresh(stems, shape.partials, shape.magnitude_exponent, self._settings, self._seed, device)
@@ -304,16 +304,16 @@ class _Learning:
         state, level, where = fresh(), None, None
         if checkpoint is not None and kept is not None:
             level = from_arrays(state, checkpoint, device)
-            where = covariances_of(checkpoint, stems, listener.grid.bins) if level is not None else None
+            where = covariances_of(checkpoint, stems, conditioning.grid.bins) if level is not None else None
         steps = self._steps()
         wants_where = self._source.channels == 2 and stems > 0
         if level is not None and state.steps >= steps and (where is not None or not wants_where):
             return NeuralSourceFilterParameters(tracks, shape, level, state, where)
-        pool = pool_of(listener, self._place.block_windows)
-        level = mean_level(listener, pool, progress.check) if level is None else level
+        pool = pool_of(conditioning, self._place.block_windows)
+        level = mean_level(conditioning, pool, progress.check) if level is None else level
         found = NeuralSourceFilterParameters(tracks, shape, level, state)
-        ear = BandFeatures.of(listener.grid, self._settings.bands, level, device)
-        Trainer(listener, ear, pool).train(
+        features = BandFeatures.of(conditioning.grid, self._settings.bands, level, device)
+        Trainer(conditioning, features, pool).train(
             state,
             steps,
             self._seed,
@@ -321,7 +321,7 @@ class _Learning:
             lambda: self._keep(to_arrays(found, self._form, self._settings)),
         )
         if wants_where:
-            found.covariances = _locate(found, listener, ear, pool, progress.part(TRAINED, 1.0))
+            found.covariances = _locate(found, conditioning, features, pool, progress.part(TRAINED, 1.0))
         self._keep(to_arrays(found, self._form, self._settings))
         return found
 
@@ -341,15 +341,15 @@ class _Learning:
 
 def _locate(
     found: NeuralSourceFilterParameters,
-    listener: ScoreConditioning,
-    ear: BandFeatures,
+    conditioning: ScoreConditioning,
+    features: BandFeatures,
     pool: list[tuple[int, int]],
     progress: Progress,
 ) -> Covariances:
     """Find out where the stems of a stereo recording stand."""
-    total = CovarianceSum(listener.notes.stem_count, listener.grid.bins, listener.device)
+    total = CovarianceSum(conditioning.notes.stem_count, conditioning.grid.bins, conditioning.device)
     with torch.inference_mode():
-        divider = Divider(found.state.network, listener, ear, None)
+        divider = Divider(found.state.network, conditioning, features, None)
         for k, (first, last) in enumerate(pool):
             progress.update(k / len(pool), "Finding where the parts stand")
             total.add(divider.spectra(first, last, progress.check))

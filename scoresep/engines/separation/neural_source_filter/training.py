@@ -84,19 +84,19 @@ class Excerpt:
     ----------
     scene : ModelFit
     told : CellInputs
-    heard : Tensor [shape=(windows, bands)], float32
+    observed : Tensor [shape=(windows, bands)], float32
     """
 
     scene: ModelFit
     told: CellInputs
-    heard: Tensor
+    observed: Tensor
 
 
-def pool_of(listener: ScoreConditioning, most_windows: int) -> list[tuple[int, int]]:
+def pool_of(conditioning: ScoreConditioning, most_windows: int) -> list[tuple[int, int]]:
     """Return stretches of the recording to learn from, as windows [first, last): evenly spread, as memory allows."""
-    settings, grid = listener.settings, listener.grid
-    blocks = listener.blocks(0, grid.windows, min(settings.excerpt_windows, most_windows), EXCERPT_CELLS)
-    bytes_each = EXCERPT_CELLS * listener.shape.partials * BYTES_OF_A_LINE
+    settings, grid = conditioning.settings, conditioning.grid
+    blocks = conditioning.blocks(0, grid.windows, min(settings.excerpt_windows, most_windows), EXCERPT_CELLS)
+    bytes_each = EXCERPT_CELLS * conditioning.shape.partials * BYTES_OF_A_LINE
     bytes_each += BYTES_OF_A_BIN * settings.excerpt_windows * grid.bins
     most = max(min(settings.pool_excerpts, POOL_BYTES // bytes_each), 1)
     if len(blocks) <= most:
@@ -104,12 +104,12 @@ def pool_of(listener: ScoreConditioning, most_windows: int) -> list[tuple[int, i
     return [blocks[int((k + 0.5) * len(blocks) / most)] for k in range(most)]
 
 
-def mean_level(listener: ScoreConditioning, pool: list[tuple[int, int]], check: Callable[[], None]) -> float:
+def mean_level(conditioning: ScoreConditioning, pool: list[tuple[int, int]], check: Callable[[], None]) -> float:
     """Return the mean of the magnitudes that are fitted.
 
     Parameters
     ----------
-    listener : ScoreConditioning
+    conditioning : ScoreConditioning
         On the recording.
     pool : list of (int, int)
         Windows [first, last) that are looked at.
@@ -119,7 +119,7 @@ def mean_level(listener: ScoreConditioning, pool: list[tuple[int, int]], check: 
     total, count = 0.0, 0
     for first, last in pool:
         check()
-        magnitude = listener.magnitude(first, last)
+        magnitude = conditioning.magnitude(first, last)
         total, count = total + float(magnitude.double().sum()), count + magnitude.numel()
     return total / max(count, 1)
 
@@ -129,15 +129,15 @@ class Trainer:
 
     Parameters
     ----------
-    listener : ScoreConditioning
-    ear : BandFeatures
+    conditioning : ScoreConditioning
+    features : BandFeatures
     pool : list of tuple
         Windows [first, last) of the stretches.
     """
 
-    def __init__(self, listener: ScoreConditioning, ear: BandFeatures, pool: list[tuple[int, int]]) -> None:
-        self._listener, self._ear, self._pool = listener, ear, pool
-        self._sounds = listener.sounds()
+    def __init__(self, conditioning: ScoreConditioning, features: BandFeatures, pool: list[tuple[int, int]]) -> None:
+        self._conditioning, self._features, self._pool = conditioning, features, pool
+        self._sounds = conditioning.sounds()
         self._ready: dict[int, Excerpt] = {}
 
     def train(self, state: State, steps: int, seed: int, progress: Progress, on_checkpoint: Callable[[], None]) -> None:
@@ -160,7 +160,7 @@ class Trainer:
             order = np.random.default_rng([seed, state.steps // count]).permutation(count)
             excerpt = self._excerpt(int(order[state.steps % count]))
             for group in state.optimizer.param_groups:
-                group["lr"] = _rate(state.steps, steps, self._listener.settings.learning_rate)
+                group["lr"] = _rate(state.steps, steps, self._conditioning.settings.learning_rate)
             self._step(state, excerpt)
             if state.steps % KEEP_EVERY_STEPS == 0 and state.steps < steps:
                 on_checkpoint()
@@ -168,15 +168,15 @@ class Trainer:
     def _excerpt(self, which: int) -> Excerpt:
         if which not in self._ready:
             first, last = self._pool[which]
-            spectra = self._listener.spectra(first, last)
-            scene, told = self._listener.scene(spectra, first, self._sounds, self._ear, (0.0,))
-            self._ready[which] = Excerpt(scene, told, self._ear.hear(scene.magnitude))
+            spectra = self._conditioning.spectra(first, last)
+            scene, told = self._conditioning.scene(spectra, first, self._sounds, self._features, (0.0,))
+            self._ready[which] = Excerpt(scene, told, self._features.band_levels(scene.magnitude))
         return self._ready[which]
 
     def _step(self, state: State, excerpt: Excerpt) -> None:
         network, scene = state.network, excerpt.scene
-        model = scene.rendered(network, network.encode(excerpt.heard), excerpt.told)
-        loss = difference(scene.magnitude, model, self._ear.level, self._listener.settings.log_weight)
+        model = scene.rendered(network, network.encode(excerpt.observed), excerpt.told)
+        loss = difference(scene.magnitude, model, self._features.level, self._conditioning.settings.log_weight)
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), MOST_GRADIENT)

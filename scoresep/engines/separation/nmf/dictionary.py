@@ -48,19 +48,19 @@ class Envelopes:
         smooth = np.exp(-0.5 * (apart / WIDTH_SEMITONES) ** 2)
         self._smooth = torch.from_numpy((smooth / smooth.sum(1, keepdims=True)).astype(np.float32))
 
-    def shared(self, heard: Tensor, exposure: Tensor) -> Tensor:
+    def shared(self, observed: Tensor, exposure: Tensor) -> Tensor:
         """Return what the envelopes say of the partials, shape (pitches, partials).
 
         Parameters
         ----------
-        heard, exposure : Tensor [shape=(pitches, partials)], float32
+        observed, exposure : Tensor [shape=(pitches, partials)], float32
             How loud every partial was, and how much of its pitch there was; their ratio is its share.
         """
-        device, heard, exposure = heard.device, heard.cpu(), exposure.cpu()
-        density = self._gathered(heard / self._spacing) / (self._gathered(exposure * (heard > 0)) + ENVELOPE_TINY)
+        device, observed, exposure = observed.device, observed.cpu(), exposure.cpu()
+        density = self._gathered(observed / self._spacing) / (self._gathered(exposure * (observed > 0)) + ENVELOPE_TINY)
         flat = density.reshape(-1)
         at_partials = (1.0 - self._part) * flat[self._low] + self._part * flat[self._low + 1]
-        return (at_partials * self._spacing * (heard > 0)).to(device)
+        return (at_partials * self._spacing * (observed > 0)).to(device)
 
     def _gathered(self, values: Tensor) -> Tensor:
         total = values.new_zeros(self._size)
@@ -242,7 +242,7 @@ class SufficientStatistics:
 
     Attributes
     ----------
-    heard : Tensor [shape=(rows, axis)], float32
+    observed : Tensor [shape=(rows, axis)], float32
         Sum over channels and windows of gain times loudness times recording / model.
     loudness : Tensor [shape=(rows,)], float32
         Sum over windows.
@@ -250,7 +250,7 @@ class SufficientStatistics:
     windows : int
     """
 
-    heard: Tensor
+    observed: Tensor
     loudness: Tensor
     gains_heard: Tensor
     windows: int = 0
@@ -351,8 +351,8 @@ class Dictionary:
     def nothing_seen(self) -> SufficientStatistics:
         """Return what is known before anything was seen."""
         rows, device = len(self.rows), self.device
-        heard = torch.zeros(rows, self.axis.size, device=device)
-        return SufficientStatistics(heard, torch.zeros(rows, device=device), torch.zeros_like(self.gains))
+        observed = torch.zeros(rows, self.axis.size, device=device)
+        return SufficientStatistics(observed, torch.zeros(rows, device=device), torch.zeros_like(self.gains))
 
     def fit(self, seen: SufficientStatistics, sharing: float) -> None:
         """Take one step towards what was seen: a multiplicative update of all parameters.
@@ -365,23 +365,23 @@ class Dictionary:
         """
         gains = self.reduced_gains().sum(1)
         count, shifts = len(self.rows.pitches), self.rows.shifts
-        heard, exposure = torch.zeros_like(self.partials), torch.zeros_like(self.partials)
+        observed, exposure = torch.zeros_like(self.partials), torch.zeros_like(self.partials)
         for start in range(0, count, PITCHES_AT_ONCE):
             pitches = slice(start, min(start + PITCHES_AT_ONCE, count))
             rows = slice(start * shifts, pitches.stop * shifts)
             tones = self._axis_atoms.of(self._tone[rows])
             exposed = gains[self.stem[rows]] * seen.loudness[rows, None]
-            for values, into in (seen.heard[rows], heard), (exposed, exposure):
+            for values, into in (seen.observed[rows], observed), (exposed, exposure):
                 projected = tones.project(values)
                 into[pitches] = projected.reshape(-1, shifts, projected.shape[1]).sum(1)
-        heard = self.partials * heard
-        by_number = (self._neighbours @ heard) / (self._neighbours @ exposure + TINY)
-        by_frequency = self._envelopes.shared(heard, exposure)
+        observed = self.partials * observed
+        by_number = (self._neighbours @ observed) / (self._neighbours @ exposure + TINY)
+        by_frequency = self._envelopes.shared(observed, exposure)
         shared = by_number + self.settings.envelope_share * (by_frequency - by_number)
         trust = sharing * self.channels * seen.loudness.sum() / max(seen.windows, 1)
-        self.partials = unit_sum((heard + trust * shared) / (exposure + trust + TINY))
+        self.partials = unit_sum((observed + trust * shared) / (exposure + trust + TINY))
         broad = self.rows.broad
-        above = seen.heard[broad] @ self._axis_bumps.T
+        above = seen.observed[broad] @ self._axis_bumps.T
         below = (gains[self.stem[broad]] * seen.loudness[broad, None]) @ self._axis_bumps.T
         bands = self.bands * (above + TINY) / (below + TINY)
         self.bands = bands / ((bands @ self._bumps).sum(1, keepdim=True) + TINY)
@@ -407,10 +407,10 @@ class Dictionary:
         seen.loudness[rows] += loudness.sum(0)
         seen.windows += loudness.shape[0]
         if self.channels == 1:
-            seen.heard[rows] += ratio[0]
+            seen.observed[rows] += ratio[0]
             return
         gains = self.reduced_gains()[self.stem[rows]]
-        seen.heard[rows] += (ratio * gains.transpose(0, 1)).sum(0)
+        seen.observed[rows] += (ratio * gains.transpose(0, 1)).sum(0)
         of_stem = (self.stem[rows] == torch.arange(self.rows.stem_count, device=self.device)[:, None]).float()
         for channel in range(self.channels):
             in_channel = (of_stem @ (ratio[channel] * spectra[channel])) @ self._axis_gain_bumps.T

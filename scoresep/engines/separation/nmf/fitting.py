@@ -158,7 +158,7 @@ def fit(
 
     Returns
     -------
-    heard : list of (int, int, Block)
+    observed : list of (int, int, Block)
         The first window, the window after the last, and the fit of what was learned from.
     """
     settings = dictionary.settings

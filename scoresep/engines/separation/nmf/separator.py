@@ -61,12 +61,12 @@ WINDOW_S = 0.128
 REACH_CENTS = 100
 
 
-def pitch_deviation_cents(dictionary: Dictionary, heard: list[tuple[int, int, Block]]) -> float:
+def pitch_deviation_cents(dictionary: Dictionary, observed: list[tuple[int, int, Block]]) -> float:
     """Return by how much pitches change from window to window, weighted by loudness, as a mean over the stems."""
     rows = dictionary.rows
     shift_cents = np.asarray(dictionary.settings.shifts_cents)
     moved, loud = np.zeros(rows.stem_count), np.zeros(rows.stem_count)
-    for _, _, block in heard:
+    for _, _, block in observed:
         index, loudness = block.rows.cpu().numpy(), block.loudness.cpu().numpy()
         is_pitched = index < rows.pitched.stop
         # all shifts of a pitch are in a block, or none
@@ -254,22 +254,22 @@ def _learn(
     """Learn the sounds; where pitches wander, and the settings may adapt, once more with what suits them."""
     grid = make_grid(source.frames, source.sample_rate, settings.window_s)
     dictionary = Dictionary(Components(notes, grid, settings), grid, source.channels, settings, place.device)
-    heard = fit(source, dictionary, place.block_windows, progress.part(0.0, 0.75))
-    if adapts and pitch_deviation_cents(dictionary, heard) > VIBRATO_CENTS:
+    observed = fit(source, dictionary, place.block_windows, progress.part(0.0, 0.75))
+    if adapts and pitch_deviation_cents(dictionary, observed) > VIBRATO_CENTS:
         return _learn(source, notes, vibrato_settings(settings), False, place, progress.part(0.75, 1.0))
-    where = _locate(source, dictionary, heard, progress.part(0.75, 1.0))
+    where = _locate(source, dictionary, observed, progress.part(0.75, 1.0))
     return NmfDictionaryState.of(dictionary, where), grid, settings
 
 
 def _locate(
-    source: SampleSource, dictionary: Dictionary, heard: list[tuple[int, int, Block]], progress: Progress
+    source: SampleSource, dictionary: Dictionary, observed: list[tuple[int, int, Block]], progress: Progress
 ) -> Covariances | None:
     """Find out where the stems of a stereo recording stand; None for other numbers of channels."""
     if source.channels != 2 or dictionary.rows.stem_count == 0:
         return None
     total = CovarianceSum(dictionary.rows.stem_count, dictionary.grid.bins, dictionary.device)
-    for i, (first, last, block) in enumerate(heard):
-        progress.update(i / len(heard), "Finding where the parts stand")
+    for i, (first, last, block) in enumerate(observed):
+        progress.update(i / len(observed), "Finding where the parts stand")
         spectra = read_spectra(source, dictionary.grid, first, last, dictionary.device)
         total.add(masked(dictionary, block, spectra, progress.check))
     return total.covariances()

@@ -89,31 +89,31 @@ class PartTimbres:
         near = np.exp(-0.5 * (apart / NEIGHBOUR_SEMITONES) ** 2) + FAR_SHARE
         near *= self.pitches.stem[:, None] == self.pitches.stem
         self._near = torch.from_numpy(near.astype(np.float32)).to(device)
-        self._heard, self._exposed = torch.zeros_like(self.partials), torch.zeros_like(self.partials)
+        self._observed, self._exposed = torch.zeros_like(self.partials), torch.zeros_like(self.partials)
 
-    def fit(self, heard: Tensor, exposed: Tensor, trust: Tensor) -> None:
+    def fit(self, observed: Tensor, exposed: Tensor, trust: Tensor) -> None:
         """Take one step towards what was heard, here and in stretches before.
 
         Parameters
         ----------
-        heard, exposed : Tensor [shape=(pitches, partials)], float32
+        observed, exposed : Tensor [shape=(pitches, partials)], float32
             What was heard, and what a sound of 1 would have given.
         trust : Tensor [shape=()]
             Loudness for which the opinion of neighbouring pitches counts.
         """
-        heard, exposed = heard + self._heard, exposed + self._exposed
-        shared = (self._near @ heard) / (self._near @ exposed + TINY)
-        sound = (heard + trust * shared) / (exposed + trust + TINY)
+        observed, exposed = observed + self._observed, exposed + self._exposed
+        shared = (self._near @ observed) / (self._near @ exposed + TINY)
+        sound = (observed + trust * shared) / (exposed + trust + TINY)
         self.partials = sound / (sound.sum(1, keepdim=True) + TINY)
 
-    def remember(self, heard: Tensor, exposed: Tensor) -> None:
+    def remember(self, observed: Tensor, exposed: Tensor) -> None:
         """Keep what was heard in a stretch that is done, for those that come after it."""
-        self._heard += heard
+        self._observed += observed
         self._exposed += exposed
 
-    def learn_bands(self, heard: Tensor, exposed: Tensor) -> None:
+    def learn_bands(self, observed: Tensor, exposed: Tensor) -> None:
         """Take one step in the sounds without pitch; both of shape (2 * stems, BANDS)."""
-        bands = self.bands * (heard + TINY) / (exposed + TINY)
+        bands = self.bands * (observed + TINY) / (exposed + TINY)
         self.bands = bands / ((bands @ self.bumps).sum(1, keepdim=True) + TINY)
 
     def take(self, pitches: Pitches, partials: Tensor, bands: Tensor) -> None:
@@ -283,27 +283,27 @@ class Fit:
     def _improve_loudness(self, above: Tensor) -> None:
         sound = self.sound()[..., None]
         cost = 1.0 + self.settings.far_cost * (1.0 - self.nearness)[:, None]
-        heard, exposed = (sound * above).sum(1), (sound * self.lines.exists).sum(1)
+        observed, exposed = (sound * above).sum(1), (sound * self.lines.exists).sum(1)
         if self.settings.filter_trust > 0.0:
             loudness, sound = self.loudness[:, None], sound[..., 0]
             self._filter.improve(sound * (above * loudness).sum(-1), sound * (self.lines.exists * loudness).sum(-1))
-        self.loudness = self.loudness * heard / (exposed * cost + TINY)
+        self.loudness = self.loudness * observed / (exposed * cost + TINY)
 
     def _improve_broad(self, ratio: Tensor, learns: bool) -> None:
         bumps, bands = self.sounds.bumps, self.sounds.bands
         in_bands = ratio @ bumps.T
-        heard = self.broad * (in_bands @ bands.T)
+        observed = self.broad * (in_bands @ bands.T)
         if learns:
             self.sounds.learn_bands(self.broad.T @ in_bands, self.broad.sum(0)[:, None] * bumps.sum(1))
-        self.broad = heard / (1.0 + self.settings.far_cost * (1.0 - self._near))
+        self.broad = observed / (1.0 + self.settings.far_cost * (1.0 - self._near))
         self._residual = self._residual * (ratio @ self._residual_spectra.T) / (1.0 + RESIDUAL_COST)
 
     def _of_pitches(self, above: Tensor) -> tuple[Tensor, Tensor]:
         loudness = self.loudness[:, None]
-        heard = self.sound() * (above * loudness).sum(-1)
+        observed = self.sound() * (above * loudness).sum(-1)
         exposed = (self.lines.exists * loudness).sum(-1) * self._filter.gain
         sums = []
-        for values in (heard, exposed):
+        for values in (observed, exposed):
             total = torch.zeros_like(self.sounds.partials)
             total[:, : values.shape[1]].index_add_(0, self.pitch, values)
             sums.append(total)
@@ -337,10 +337,10 @@ class Filter:
         self._bands = midi.new_ones(len(midi), FILTER_BANDS)
         self.gain = midi.new_ones(len(midi), partials)
 
-    def improve(self, heard: Tensor, exposed: Tensor) -> None:
+    def improve(self, observed: Tensor, exposed: Tensor) -> None:
         """Take one step towards what was heard; `exposed` is the model of it, both of shape (cells, partials)."""
-        level = heard.sum(1, keepdim=True) / (exposed.sum(1, keepdim=True) + TINY)
-        above, below = self._in_bands(heard), self._in_bands(exposed * level) / self._bands
+        level = observed.sum(1, keepdim=True) / (exposed.sum(1, keepdim=True) + TINY)
+        above, below = self._in_bands(observed), self._in_bands(exposed * level) / self._bands
         trust = self._trust * below.sum(1, keepdim=True) / FILTER_BANDS
         self._bands = ((above + trust + TINY) / (below + trust + TINY)).clamp(MOST_FILTER**-1, MOST_FILTER)
         low, high = self._bands.gather(1, self._low), self._bands.gather(1, self._low + 1)

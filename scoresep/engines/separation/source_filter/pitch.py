@@ -111,8 +111,8 @@ def likelihoods(fit: Fit, candidate_cents: NDArray[np.float32], check: Callable[
         for k, cents in enumerate(candidate_cents.tolist()):
             bins, shape = _still_lines(midi + cents / 100.0, count, fit)
             line = (shape * partials[some, :count, None]).flatten(1)
-            below, heard = others.gather(1, bins), fit.magnitude[rows].gather(1, bins)
-            gain = (heard * torch.log1p(line / below) - line).sum(1) / unit
+            below, observed = others.gather(1, bins), fit.magnitude[rows].gather(1, bins)
+            gain = (observed * torch.log1p(line / below) - line).sum(1) / unit
             result[some, k] = gain.cpu().numpy()
     return result
 
