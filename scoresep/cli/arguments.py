@@ -144,10 +144,14 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     export.add_argument("-o", "--output", metavar="DIR", required=True, help="folder to write to")
     export.add_argument(
         "--format",
-        choices=["wav", "flac", "mp3", "ogg", "opus", "aac", "midi", "labels"],
+        choices=["wav", "flac", "mp3", "ogg", "opus", "aac", "dawproject", "reaper", "midi", "labels"],
         default="wav",
-        help="sound (wav by default; mp3, ogg, opus and aac to send around), or the alignment: midi has the recording's"
-        " tempo map, labels are CSV tables and files for Audacity and Sonic Visualiser",
+        help="sound (wav by default; mp3, ogg, opus and aac to send around), a project with all stems for other"
+        " programs (dawproject, reaper), or the alignment: midi has the recording's tempo map, labels are CSV tables"
+        " and files for Audacity and Sonic Visualiser",
+    )
+    export.add_argument(
+        "--fixed-tempo", action="store_true", help="dawproject, reaper: one tempo, not that of the recording"
     )
     export.add_argument("--bits", choices=["16", "24", "32f"], help="default: 32f for wav (float), 24 for flac")
     export.add_argument("--part", action="append", metavar="NAME", help="export only this part; repeatable")

@@ -27,7 +27,7 @@ from scoresep.progress import Progress
 from scoresep.resources import resource_path
 from scoresep.session import pipeline, separation_job
 from scoresep.session.batch import REPORT_NAME, BatchOptions, run_batch
-from scoresep.session.exporting import ALIGNMENT_FORMS, ExportChoices, export_request, files_in_the_way
+from scoresep.session.exporting import ALIGNMENT_FORMS, DAW_FORMS, ExportChoices, export_request, files_in_the_way
 from scoresep.session.exporting import export as export_files
 from scoresep.session.importing import import_alignment
 from scoresep.session.pipeline import choices_named, played_otherwise, write_notes, write_segments
@@ -121,6 +121,11 @@ def _choices(options: argparse.Namespace, project: Project) -> ExportChoices:
     if options.format in ALIGNMENT_FORMS and given:
         what = f"{given[0]} is" if len(given) == 1 else f"{' and '.join(given)} are"
         raise UsageError(f"{what} for sound; leave that away, since the alignment is written as a whole.")
+    whole = [name for name in given if name not in ("--template", "--part")]
+    if options.format in DAW_FORMS and whole:
+        raise UsageError(f"{whole[0]} is for sound alone; leave it away for {options.format}, which holds all stems.")
+    if options.fixed_tempo and options.format not in DAW_FORMS:
+        raise UsageError("--fixed-tempo is for the projects of other programs; add --format dawproject or reaper.")
     if options.format in COMPRESSED and options.bits:
         raise UsageError(f"--bits is for WAV and FLAC; leave it away for {options.format}.")
     return ExportChoices(
@@ -133,6 +138,7 @@ def _choices(options: argparse.Namespace, project: Project) -> ExportChoices:
         bits=32 if bits == "32f" else int(bits),
         template=options.template or DEFAULT_TEMPLATE,
         overwrites=options.overwrite,
+        has_tempo_map=not options.fixed_tempo,
     )
 
 

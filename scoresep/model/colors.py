@@ -9,6 +9,8 @@ from __future__ import annotations
 # since one of them is hard to see on a dark and the other on a light ground.
 OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c8c8c", "#f0e442")
 
+# Of what no part owns: none of the parts' hues.
+RESIDUAL_COLOR = "#8c8c8c"
 # What a thing that is not text should have against its ground (WCAG 2.2, success criterion 1.4.11).
 LEGIBLE_CONTRAST = 3.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
@@ -14,6 +15,7 @@ from scoresep.errors import InputError
 from scoresep.files.audio import export as sound
 from scoresep.files.audio.export import (
     DEFAULT_TEMPLATE,
+    ExportedProject,
     ExportInput,
     ExportPatch,
     ExportReport,
@@ -21,7 +23,13 @@ from scoresep.files.audio.export import (
     ExportTrack,
 )
 from scoresep.files.audio.export_formats import COMPRESSED, Container, ExportFormat
+from scoresep.files.daw.arrangement import Arrangement, DawTrack, NoteTrack, tempo_map_of
+from scoresep.files.daw.dawproject import SUFFIX as DAWPROJECT_SUFFIX
+from scoresep.files.daw.dawproject import write_dawproject
+from scoresep.files.daw.reaper import SUFFIX as RPP_SUFFIX
+from scoresep.files.daw.reaper import write_rpp
 from scoresep.files.midi.alignment import MidiPart
+from scoresep.files.storage.paths import safe_name
 from scoresep.files.tables.alignment import (
     AlignmentExportRequest,
     alignment_files,
@@ -30,10 +38,11 @@ from scoresep.files.tables.alignment import (
 )
 from scoresep.files.tables.labels import pitch_name
 from scoresep.model.alignment import Alignment
+from scoresep.model.colors import RESIDUAL_COLOR
 from scoresep.model.note_edits import NoteKey
 from scoresep.model.project import Project, Stem, StemSet
 from scoresep.model.segments import segments_of
-from scoresep.playback.mixing import TrackKey, fold_matrix, stereo_gains
+from scoresep.playback.mixing import TrackKey, find_strip, fold_matrix, gain_factor, stereo_gains
 from scoresep.progress import Progress
 from scoresep.session.jobs import Worker
 from scoresep.session.note_sounds import NotePlace, NotePlaces, NoteWork, make_note_sounds
@@ -97,6 +106,7 @@ def _track(project: Project, name: str, part_index: int | None, places: tuple[No
 
 
 ALIGNMENT_FORMS = ("midi", "labels")
+DAW_FORMS = ("dawproject", "reaper")
 Request = ExportRequest | AlignmentExportRequest
 Edited = tuple[tuple[TrackKey, NotePlace, float], ...]
 
@@ -128,6 +138,8 @@ class ExportChoices:
         Single notes that are written in the place of stems, just where they sound; not with the alignment.
     is_note_by_note : bool
         Every note has a file of its own.
+    has_tempo_map : bool
+        Whether the tempo of a project for another program follows the recording, or is one for all.
     """
 
     folder: str
@@ -135,12 +147,13 @@ class ExportChoices:
     part_indices: tuple[int | None, ...] | None = None
     start_frame: int = 0
     end_frame: int | None = None
-    container: Container | Literal["midi", "labels"] = "wav"
+    container: Container | Literal["midi", "labels", "dawproject", "reaper"] = "wav"
     bits: int = 32
     template: str = DEFAULT_TEMPLATE
     overwrites: bool = False
     note_keys: tuple[NoteKey, ...] = ()
     is_note_by_note: bool = False
+    has_tempo_map: bool = True
 
 
 @dataclass(frozen=True)
@@ -167,6 +180,8 @@ def export_request(project: Project, choices: ExportChoices) -> Request:
     """
     if choices.container in ALIGNMENT_FORMS:
         return _alignment_request(project, choices)
+    if choices.container in DAW_FORMS:
+        return _daw_request(project, choices)
     recording, stem_set = project.recording, project.stem_set
     if recording is None or stem_set is None:
         raise InputError("There are no stems to export; separate the recording first.")
@@ -201,6 +216,49 @@ def export_request(project: Project, choices: ExportChoices) -> Request:
 def _sound_format(choices: ExportChoices) -> ExportFormat:
     container = cast(Container, choices.container)
     return ExportFormat(container, 0 if container in COMPRESSED else choices.bits)
+
+
+def _daw_request(project: Project, choices: ExportChoices) -> SoundExport:
+    """Gather a project of another program: every stem from the first frame on, as the mixer has it."""
+    whole = replace(choices, container="wav", bits=32, is_mix=False, note_keys=(), start_frame=0, end_frame=None)
+    request = export_request(project, whole)
+    assert isinstance(request, SoundExport)
+    arrangement = _arrangement(project, request, choices.has_tempo_map)
+    name, write = safe_name(request.song, "Recording"), partial(write_rpp, arrangement)
+    if choices.container == "dawproject":
+        write = partial(write_dawproject, arrangement)
+    suffix = {"dawproject": DAWPROJECT_SUFFIX, "reaper": RPP_SUFFIX}[choices.container]
+    return replace(request, project=ExportedProject(name + suffix, choices.container == "dawproject", write))
+
+
+def _arrangement(project: Project, request: SoundExport, has_tempo_map: bool) -> Arrangement:
+    recording, unfolded, alignment = request.recording, project.unfolded, project.alignment
+    tracks = []
+    for track in request.tracks:
+        index = track.part_index
+        strip = find_strip(project.mixer, "residual" if index is None else index)
+        color = RESIDUAL_COLOR if index is None else project.parts[index].color
+        levels = gain_factor(strip.gain_db), strip.pan, strip.is_muted, strip.is_soloed
+        tracks.append(DawTrack(track.name, color, recording.channels, *levels))
+    arrangement = Arrangement(
+        title=unfolded.score.title if unfolded is not None and unfolded.score.title else request.song,
+        sample_rate=recording.sample_rate,
+        frames=recording.frames,
+        tracks=tuple(tracks),
+        master_gain=gain_factor(project.mixer.master_gain_db),
+    )
+    if unfolded is None or alignment is None:
+        return arrangement
+    audible = _audible_only(project, alignment)
+    found = tempo_map_of(unfolded, audible, recording.sample_rate, len(project.parts), is_fixed=not has_tempo_map)
+    notes = zip(project.parts, found.notes, strict=True)
+    return replace(
+        arrangement,
+        tempi=found.tempi,
+        metres=found.metres,
+        markers=found.markers,
+        note_tracks=tuple(NoteTrack(part.name, part.color, own) for part, own in notes if not part.is_absent),
+    )
 
 
 def export(request: Request, progress: Progress) -> ExportReport:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +191,11 @@ def test_the_demo_makes_a_project_that_exports(demo: Demo, tmp_path: Path, capsy
     assert "exists" in error_of(capsys)
     assert main(["export", project, "-o", str(out), "--mix", "--bits", "16", "--quiet"]) == 0
     assert (out / "01 Mix.wav").exists()
+    assert main(["export", project, "-o", str(out), "--mix", "--format", "mp3", "--end", "3", "--quiet"]) == 0
+    assert soundfile.info(out / "01 Mix.mp3").frames == 3 * 44100
+    assert main(["export", project, "-o", str(out), "--format", "dawproject", "--fixed-tempo", "--quiet"]) == 0
+    with zipfile.ZipFile(out / "demo.dawproject") as archive:
+        assert len([name for name in archive.namelist() if name.endswith(".wav")]) == 5
 
 
 def test_engines_and_doctor_say_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 from window_bench import QUARTER, RATE, START, Bench, write_midi_duet
 
-from scoresep.qt.dialogs.export import ExportDialog
+from scoresep.qt.dialogs.export import ExportDialog, format_key
 
 
 @pytest.fixture
@@ -133,6 +133,16 @@ def test_the_dialog_offers_what_there_is(bench: Bench) -> None:
     dialog.alignment.setChecked(True)
     assert dialog.folder.text().endswith("duet alignment") and dialog.names.text() == "duet aligned.mid"
     assert not dialog.template.isEnabled() and not dialog.everything.isEnabled()
+    dialog.daw.setChecked(True)
+    assert dialog.names.text() == "duet.dawproject" and dialog.folder.text().endswith("duet stems")
+    assert dialog.template.isEnabled() and not dialog.everything.isEnabled()
+    dialog.format.setCurrentIndex(dialog.format.findData("reaper-fixed"))
+    assert dialog.names.text().startswith("duet.rpp\n01 Violin.wav") and not dialog.choices.has_tempo_map
+    assert format_key(dialog.choices) == "reaper-fixed"
+    dialog.stems.setChecked(True)
+    dialog.format.setCurrentIndex(dialog.format.findData("mp3"))
+    assert dialog.names.text().startswith("01 Violin.mp3") and format_key(dialog.choices) == "mp3"
+    dialog.alignment.setChecked(True)
     dialog.folder.setText(str(bench.folder / "mine"))
     dialog.mix.setChecked(True)
     assert dialog.names.text() == "01 Mix.wav" and dialog.folder.text() == str(bench.folder / "mine")

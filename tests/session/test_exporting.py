@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import soundfile
+from duet import BEAT_S, LEAD_S
 from session_desk import Desk, make_stems, settle, stem_folder, texts
 
 from scoresep.edits import project as edits
@@ -95,6 +98,38 @@ def test_the_alignment_is_exported_without_stems(desk: Desk, session: Session) -
     assert alignment is not None and session.project.recording is not None
     onset_s = alignment.note_times.onset_frame.min() / session.project.recording.sample_rate
     assert float(first[0]) == pytest.approx(onset_s, abs=0.1) and first[1] == "76" and first[3] == "E5"
+
+
+@pytest.mark.parametrize(("container", "name"), [("dawproject", "duet.dawproject"), ("reaper", "duet.rpp")])
+def test_a_project_for_another_program_has_the_stems_as_the_mixer_has_them(
+    desk: Desk, session: Session, container: Literal["dawproject", "reaper"], name: str
+) -> None:
+    strips = (ChannelStrip(gain_db=-6.0, pan=0.5), ChannelStrip(is_muted=True))
+    session.set_mixer(Mixer(strips, ChannelStrip(), master_gain_db=-3.0))
+    out = desk.folder / "out"
+    session.export.start(ExportChoices(str(out), container=container, has_tempo_map=container == "reaper"))
+    settle(session)
+    if container == "reaper":
+        assert {p.suffix for p in out.iterdir()} == {".rpp", ".wav", ".json"}
+        text = (out / name).read_text(encoding="utf-8")
+        assert "VOLPAN 0.501187234 0.5 -1 -1 1" in text and "MUTESOLO 1 0 0" in text
+        assert text.count("<SOURCE WAVE") == 3 and text.count("<SOURCE MIDI") == 2
+        markers_s = [float(line.split()[2]) for line in text.splitlines() if line.startswith("  MARKER")]
+        np.testing.assert_allclose(markers_s, LEAD_S + 4 * BEAT_S * np.arange(4), atol=0.05)
+    else:
+        assert [p.name for p in out.iterdir()] == [name]
+        with zipfile.ZipFile(out / name) as archive:
+            text = archive.read("project.xml").decode("utf-8")
+            sounds = [n for n in archive.namelist() if n.endswith(".wav")]
+            for sound, level in zip(sounds, (0.25, 0.5, 0.75), strict=True):
+                with archive.open(sound) as file:
+                    np.testing.assert_allclose(soundfile.read(file)[0], level, atol=1e-6)
+        assert text.count("<RealPoint") == 1 and text.count("<Marker ") == 4 and 'value="0.501187234"' in text
+    files = "1 file is" if container == "dawproject" else "4 files are"
+    assert texts(session) == [f"{files} in {out}."]
+    session.export.start(ExportChoices(str(out), container=container))
+    settle(session)
+    assert "exists already" in texts(session, "error")[0]
 
 
 def test_an_alignment_in_the_way_is_kept(desk: Desk, session: Session) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import json
 import math
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ DEFAULT_TEMPLATE = "{number} {part}"
 TEMPLATE_FIELDS = ("number", "song", "part", "instrument", "engine")
 BLOCK_FRAMES = 1 << 16
 COMPRESSED_BITS = 4  # of a sample, about, for the room on the disk that is asked for
+PROJECT_SHARE = 0.3  # of the time, for a project with the sound inside
 PEAK_SHARE = 0.3  # of the time, for the pass that looks for the loudest sample
 
 
@@ -100,6 +101,26 @@ class ExportTrack:
 
 
 @dataclass(frozen=True)
+class ExportedProject:
+    """A project of another program that is written with the files of sound.
+
+    Attributes
+    ----------
+    name : str
+        Of its file.
+    holds_sound : bool
+        Whether the sound is inside, so that the files do not stand beside it.
+    write : callable
+        Of a module; called as ``write(path, sounds, check)`` with the files of sound in the order of the tracks, and
+        what is told now and then which share is done.
+    """
+
+    name: str
+    holds_sound: bool
+    write: Callable[[Path, Sequence[Path], Callable[[float], None]], None]
+
+
+@dataclass(frozen=True)
 class ExportRequest:
     """All that an export depends on; can be sent to a worker process.
 
@@ -119,6 +140,7 @@ class ExportRequest:
         The stretch [start_frame, end_frame); None: to the end.
     may_replace : bool
         Whether files of the same names are replaced.
+    project : ExportedProject or None
     """
 
     folder: str
@@ -132,6 +154,7 @@ class ExportRequest:
     start_frame: int = 0
     end_frame: int | None = None
     may_replace: bool = False
+    project: ExportedProject | None = None
 
     @property
     def stretch(self) -> tuple[int, int]:
@@ -163,7 +186,7 @@ class ExportReport:
     files : tuple of str
         Names, in the order of the tracks.
     manifest : str
-        Name of the manifest.
+        Name of the manifest; empty where there is none, beside a project that holds the sound.
     gain_db : float
         Applied to all files alike; 0 where nothing had to be turned down.
     """
@@ -182,6 +205,13 @@ def export_names(request: ExportRequest) -> tuple[str, ...]:
     UsageError
         Something is wrong with the template.
     """
+    project = request.project
+    if project is None:
+        return _track_names(request)
+    return (project.name,) if project.holds_sound else (project.name, *_track_names(request))
+
+
+def _track_names(request: ExportRequest) -> tuple[str, ...]:
     digits = max(2, len(str(len(request.tracks))))
     names: list[str] = []
     taken: set[str] = set()
@@ -229,7 +259,7 @@ def export_audio(request: ExportRequest, progress: Progress | None = None) -> Ex
     progress = progress or Progress()
     if not request.tracks:
         raise UsageError("Nothing is chosen to be exported; choose at least one part.")
-    names = export_names(request)
+    names, published = _track_names(request), export_names(request)
     folder = absolute_path(request.folder)
     if not is_utf8(folder):  # libsndfile is given names as text
         raise OutputError(f"The name {str(folder)!a} is not text in UTF-8; choose another folder.")
@@ -250,13 +280,30 @@ def export_audio(request: ExportRequest, progress: Progress | None = None) -> Ex
             folder, values * (request.file_format.bits or COMPRESSED_BITS) // 8 + HEADER_BYTES * len(tracks)
         )
         stack.callback(part.abort)
+        if request.project is not None:
+            progress, last = progress.part(0.0, 1.0 - PROJECT_SHARE), progress.part(1.0 - PROJECT_SHARE, 1.0)
         _write_tracks(tracks, names, part.path, gain_db, request, progress)
+        if request.project is not None:
+            with output_errors(folder):
+                _write_project(request.project, part.path, names, last)
+        if request.project is not None and request.project.holds_sound:
+            part.publish(published, in_the_way)
+            return ExportReport(str(folder), published, "", gain_db)
         manifest = manifest_name(folder, request.recording)
         with output_errors(folder):
             files = _exported_files(request, names, gain_db)
             write_export_manifest(part.path / manifest, folder, request.recording, files)
-        part.publish([*names, manifest], [*in_the_way, manifest])
-    return ExportReport(str(folder), names, manifest, gain_db)
+        part.publish([*published, manifest], [*in_the_way, manifest])
+    return ExportReport(str(folder), published, manifest, gain_db)
+
+
+def _write_project(project: ExportedProject, folder: Path, names: Sequence[str], progress: Progress) -> None:
+    """Write a project beside its sounds; where it holds them itself, they go."""
+    sounds = [folder / name for name in names]
+    project.write(folder / project.name, sounds, lambda share: progress.update(share, f"Writing {project.name}"))
+    if project.holds_sound:
+        for sound in sounds:
+            sound.unlink()
 
 
 class _OpenTrack:

@@ -130,8 +130,8 @@ class MidiPart:
 
 
 @dataclass(frozen=True)
-class _Bar:
-    """A bar as MIDI has it: where it begins, its metre, and what its marker says."""
+class TickBar:
+    """A bar as MIDI and other programs have it: where it begins, its metre, and what its marker says."""
 
     tick: int
     numerator: int
@@ -140,7 +140,7 @@ class _Bar:
 
 
 @dataclass(frozen=True)
-class _Clock:
+class TickClock:
     """Ticks against microseconds: a rising line through points; each stretch has one tempo."""
 
     ticks: NDArray[np.int64]
@@ -181,7 +181,7 @@ def midi_bytes(
     """
     import mido
 
-    clock, bars = _clock_and_bars(unfolded, alignment, sample_rate)
+    clock, bars = lay_out_bars(unfolded, alignment, sample_rate)
     file = mido.MidiFile(type=1, ticks_per_beat=clock.division, charset="utf-8")
     conductor: list[tuple[int, int, Any]] = [(0, 0, mido.MetaMessage("track_name", name=as_utf8(title)))]
     tempo_before = 0
@@ -217,7 +217,7 @@ def _track(events: list[tuple[int, int, Any]]) -> Any:
 
 
 def _part_events(
-    index: int, part: MidiPart, unfolded: UnfoldedScore, alignment: Alignment, clock: _Clock, sample_rate: int
+    index: int, part: MidiPart, unfolded: UnfoldedScore, alignment: Alignment, clock: TickClock, sample_rate: int
 ) -> list[tuple[int, int, Any]]:
     """Return tick, rank among what happens at that tick, and message."""
     import mido
@@ -245,8 +245,17 @@ def _part_events(
     return events
 
 
-def _clock_and_bars(unfolded: UnfoldedScore, alignment: Alignment, sample_rate: int) -> tuple[_Clock, list[_Bar]]:
-    """Lay beats on ticks and on the recording's time."""
+def lay_out_bars(unfolded: UnfoldedScore, alignment: Alignment, sample_rate: int) -> tuple[TickClock, list[TickBar]]:
+    """Lay beats on ticks and on the recording's time, which begins at tick 0.
+
+    Parameters
+    ----------
+    unfolded : UnfoldedScore
+    alignment : Alignment
+        Of the same notes.
+    sample_rate : int
+        Of the recording.
+    """
     steps = len(unfolded.path.steps)
     quarters = np.unique(np.concatenate([grid_quarters(unfolded, 0, steps, True), unfolded.step_start_quarter]))
     us = alignment.time_map.quarters_to_frames(quarters) * 1e6 / sample_rate
@@ -273,7 +282,7 @@ def _clock_and_bars(unfolded: UnfoldedScore, alignment: Alignment, sample_rate: 
     return clock, bars
 
 
-def _clock(points: list[int], times: list[float], division: int, bar_ticks: int) -> tuple[_Clock, list[int]]:
+def _clock(points: list[int], times: list[float], division: int, bar_ticks: int) -> tuple[TickClock, list[int]]:
     """Choose the tempo of every stretch; returns how many ticks were put in before each point, in whole bars.
 
     They are needed where a stretch lasts longer than the slowest tempo of MIDI can tell. Rounding does not add up:
@@ -291,23 +300,23 @@ def _clock(points: list[int], times: list[float], division: int, bar_ticks: int)
         us.append(us[-1] + tempo * (length + more) / division)
         tempi.append(tempo)
         added.append(added[-1] + more)
-    return _Clock(np.array(ticks, np.int64), np.array(us), tuple(tempi), division), added
+    return TickClock(np.array(ticks, np.int64), np.array(us), tuple(tempi), division), added
 
 
-def _lead_bars(first: Measure, lead_beats: int, division: int) -> list[_Bar]:
+def _lead_bars(first: Measure, lead_beats: int, division: int) -> list[TickBar]:
     """Return the bars before the score begins: an incomplete one, then full ones."""
     bars, tick = [], 0
     beat_ticks = round(first.beat_quarter * division)
     rest, full = lead_beats % first.beats, lead_beats // first.beats
     for beats in [rest] * (rest > 0) + [first.beats] * full:
-        bars.append(_Bar(tick, *_metre(beats * first.beat_quarter, first), ""))
+        bars.append(TickBar(tick, *_metre(beats * first.beat_quarter, first), ""))
         tick += beats * beat_ticks
     return bars
 
 
 def _score_bars(
     unfolded: UnfoldedScore, quarters: NDArray[np.float64], ticks: NDArray[np.int64], division: int
-) -> list[_Bar]:
+) -> list[TickBar]:
     bars = []
     starts = unfolded.step_start_quarter
     for i, step in enumerate(unfolded.path.steps):
@@ -317,7 +326,7 @@ def _score_bars(
         measure = unfolded.measure_of_step(i)
         label = measure.number if step.occurrence == 1 else f"{measure.number} ({step.occurrence})"
         tick = round(float(np.interp(start, quarters, ticks)))
-        bars.append(_Bar(tick, *_metre(end - start, measure), label))
+        bars.append(TickBar(tick, *_metre(end - start, measure), label))
     return bars
 
 

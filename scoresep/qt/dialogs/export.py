@@ -28,13 +28,20 @@ from PySide6.QtWidgets import (
 
 from scoresep.errors import InputError, UsageError
 from scoresep.files.audio.export import DEFAULT_TEMPLATE, TEMPLATE_FIELDS
-from scoresep.files.audio.export_formats import Container
+from scoresep.files.audio.export_formats import COMPRESSED, Container
+from scoresep.model.colors import RESIDUAL_COLOR
 from scoresep.model.note_edits import NoteKey
 from scoresep.model.project import Project
 from scoresep.model.timebase import format_time
 from scoresep.qt.dialogs.common import OpenDialog, question_box
-from scoresep.qt.widgets.theme import LEVEL_CLIP, RESIDUAL_COLOR, em
-from scoresep.session.exporting import ExportChoices, export_names, export_request, files_in_the_way
+from scoresep.qt.widgets.theme import LEVEL_CLIP, em
+from scoresep.session.exporting import (
+    DAW_FORMS,
+    ExportChoices,
+    export_names,
+    export_request,
+    files_in_the_way,
+)
 from scoresep.session.settings import Settings
 
 # Key, as kept in the settings; what a person reads; container and bits.
@@ -55,6 +62,14 @@ ALIGNMENT_FORMATS: dict[str, tuple[str, Literal["midi", "labels"]]] = {
     "labels": ("Tables, and labels for Audacity and Sonic Visualiser", "labels"),
 }
 
+# Key, as kept in the settings; what a person reads; form, and whether the tempo follows the recording.
+DAW_FORMATS: dict[str, tuple[str, Literal["dawproject", "reaper"], bool]] = {
+    "dawproject": ("DAWproject: Bitwig, Studio One, Cubase", "dawproject", True),
+    "dawproject-fixed": ("DAWproject, one tempo throughout", "dawproject", False),
+    "reaper": ("REAPER project", "reaper", True),
+    "reaper-fixed": ("REAPER project, one tempo throughout", "reaper", False),
+}
+
 SEGMENTS = {"labels": "A table, and labels for Audacity"}  # found without a score
 
 SOUND_SUFFIX, ALIGNMENT_SUFFIX = " stems", " alignment"
@@ -62,7 +77,9 @@ SOUND_SUFFIX, ALIGNMENT_SUFFIX = " stems", " alignment"
 
 def format_key(choices: ExportChoices) -> str:
     """Return what the settings keep of a format."""
-    if choices.container in ALIGNMENT_FORMATS:
+    if choices.container in DAW_FORMS:
+        return choices.container if choices.has_tempo_map else f"{choices.container}-fixed"
+    if choices.container in ALIGNMENT_FORMATS or choices.container in COMPRESSED:
         return choices.container
     return f"{choices.container}-{'32f' if choices.bits == 32 else choices.bits}"
 
@@ -99,6 +116,8 @@ class ExportDialog(OpenDialog):
         self._selection = selection
         self.stems = QRadioButton("Stems")
         self.mix = QRadioButton("The mix as it is heard now")
+        self.daw = QRadioButton("A project for a DAW")
+        self.daw.setToolTip("All stems as tracks, as the mixer has them, with tempo, bars and the notes of the score")
         self._has_alignment = project.alignment is not None
         self.alignment = QRadioButton("The alignment" if self._has_alignment or project.score else "The segments")
         self.ticks: dict[int | None, QCheckBox] = {}
@@ -113,7 +132,8 @@ class ExportDialog(OpenDialog):
         self._lay_out()
         self._offer_kinds()
         self.folder.setText(folder or self._default_folder())
-        self.alignment.toggled.connect(self._change_kind)
+        for button in (self.alignment, self.daw):
+            button.toggled.connect(self._change_kind)
         for widget in (self.stems, self.mix, self.everything, *self.ticks.values()):
             widget.toggled.connect(self._refresh)
         for field in (self.template, self.folder):
@@ -137,7 +157,7 @@ class ExportDialog(OpenDialog):
     def _offer_kinds(self) -> None:
         """Choose what there is, and offer its formats."""
         has_stems = self._project.stem_set is not None
-        for button in (self.stems, self.mix):
+        for button in (self.stems, self.mix, self.daw):
             button.setEnabled(has_stems)
         self.alignment.setEnabled(self._has_alignment or self._project.activities is not None)
         (self.stems if has_stems else self.alignment).setChecked(True)
@@ -148,7 +168,9 @@ class ExportDialog(OpenDialog):
         of_alignment = {key: text for key, (text, _) in ALIGNMENT_FORMATS.items()} if self._has_alignment else SEGMENTS
         self.format.blockSignals(True)
         self.format.clear()
-        for key, text in (of_alignment if self.alignment.isChecked() else of_sound).items():
+        of_daw = {key: text for key, (text, _, _) in DAW_FORMATS.items()}
+        offered = of_alignment if self.alignment.isChecked() else of_daw if self.daw.isChecked() else of_sound
+        for key, text in offered.items():
             self.format.addItem(text, key)
         self.format.setCurrentIndex(max(self.format.findData(self._settings.export_format), 0))
         self.format.blockSignals(False)
@@ -169,9 +191,9 @@ class ExportDialog(OpenDialog):
         form.setHorizontalSpacing(em(self, 1.0))
         form.setVerticalSpacing(em(self, 0.7))
         kind = QButtonGroup(self)
-        for button in (self.stems, self.mix, self.alignment):
+        for button in (self.stems, self.mix, self.daw, self.alignment):
             kind.addButton(button)
-        form.addRow("What", _beside(self.stems, self.mix, self.alignment))
+        form.addRow("What", _beside(self.stems, self.mix, self.daw, self.alignment))
         if self._project.stem_set is not None:
             form.addRow("Parts", self._part_list())
         span = QButtonGroup(self)
@@ -237,12 +259,18 @@ class ExportDialog(OpenDialog):
         folder, key = self.folder.text().strip(), str(self.format.currentData())
         if key in ALIGNMENT_FORMATS:
             return ExportChoices(folder, container=ALIGNMENT_FORMATS[key][1], template=self.template.text())
+        parts = tuple(part for part, tick in self.ticks.items() if tick.isChecked())
+        if key in DAW_FORMATS:
+            _, form, has_tempo_map = DAW_FORMATS[key]
+            template = self.template.text()
+            return ExportChoices(
+                folder, part_indices=parts, container=form, template=template, has_tempo_map=has_tempo_map
+            )
         recording = self._project.recording
         start, end = 0, recording.frames if recording is not None else 0
         if self.stretch.isChecked() and self._selection is not None:
             start, end = self._selection
         _, container, bits = FORMATS[key]
-        parts = tuple(part for part, tick in self.ticks.items() if tick.isChecked())
         return ExportChoices(
             folder,
             self.mix.isChecked(),
@@ -256,11 +284,11 @@ class ExportDialog(OpenDialog):
 
     def _refresh(self) -> None:
         for tick in self.ticks.values():
-            tick.setEnabled(self.stems.isChecked())
-        is_sound = not self.alignment.isChecked()
-        for widget in (self.everything, self.template):
-            widget.setEnabled(is_sound)
-        self.stretch.setEnabled(is_sound and self._selection is not None)
+            tick.setEnabled(self.stems.isChecked() or self.daw.isChecked())
+        is_whole = self.alignment.isChecked() or self.daw.isChecked()
+        self.template.setEnabled(not self.alignment.isChecked())
+        self.everything.setEnabled(not is_whole)
+        self.stretch.setEnabled(not is_whole and self._selection is not None)
         problem = ""
         names: tuple[str, ...] = ()
         try:

@@ -7,12 +7,12 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from scoresep.model.colors import RESIDUAL_COLOR
 from scoresep.model.spectrogram import Spectrogram
 from scoresep.qt.presenters.bridge import Bridge
 from scoresep.qt.presenters.playback import PlaybackController
 from scoresep.qt.timeline.spectrogram_picture import Look, Shown
 from scoresep.qt.timeline.timeline_view import TimelineView
-from scoresep.qt.widgets.theme import RESIDUAL_COLOR
 from scoresep.session import spectrograms
 from scoresep.session.jobs import Worker
 from scoresep.session.session import Changed

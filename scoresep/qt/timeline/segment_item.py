@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QFontMetricsF
 
+from scoresep.model.colors import RESIDUAL_COLOR
 from scoresep.model.quality import DOUBTFUL_CONFIDENCE
 from scoresep.model.segments import Activity, Segment
 from scoresep.qt.timeline.lane import Hit, Lane, TimelineContent
@@ -22,7 +23,6 @@ from scoresep.qt.widgets.theme import Theme, blend, ink_on, premultiplied, trans
 STEM_LANE_PX = 54.0
 SINGLE_FROM_PX = 5.0
 LEAST_NAME_PX = 20.0
-RESIDUAL_COLOR = "#8c8c8c"
 
 
 class SegmentItem(Lane):

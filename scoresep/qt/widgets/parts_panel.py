@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from scoresep.model.colors import default_part_colors
+from scoresep.model.colors import RESIDUAL_COLOR, default_part_colors
 from scoresep.model.general_midi import FAMILIES
 from scoresep.model.project import ChannelStrip, Mixer, Project, RecipeRule
 from scoresep.model.score import Instrument
@@ -29,7 +29,7 @@ from scoresep.playback.mixing import Levels, TrackKey, find_strip, is_minus_one,
 from scoresep.qt.widgets.buttons import TextButton, add_choice, literal
 from scoresep.qt.widgets.channel_row import ChannelRow, RowContent
 from scoresep.qt.widgets.method_menu import add_method_menu
-from scoresep.qt.widgets.theme import RESIDUAL_COLOR, em, line_color
+from scoresep.qt.widgets.theme import em, line_color
 
 
 @dataclass(frozen=True)

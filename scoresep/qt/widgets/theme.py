@@ -203,7 +203,6 @@ MUTE_COLOR = QColor("#4f8fe6")
 LEVEL_LOW = QColor("#3fa66b")
 LEVEL_HIGH = QColor("#d8a31a")
 LEVEL_CLIP = QColor("#d9453d")
-RESIDUAL_COLOR = "#8c8c8c"
 
 
 _CHOICES: dict[str, ThemeChoice] = {"system": "system", "light": "light", "dark": "dark"}

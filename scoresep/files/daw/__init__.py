@@ -1,0 +1,1 @@
+"""Projects of other programs (DAWs): stems as tracks, the recording's tempo map, markers, the score's notes."""
