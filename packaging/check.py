@@ -25,7 +25,7 @@ STEPS: dict[str, list[str]] = {
     "types": ["-m", "mypy"],
     "imports": ["-c", LINT_IMPORTS, "--no-cache"],
     # a test that fails is tried once more and named as rerun: which of thousands a busy machine trips differs each time
-    "tests": ["-m", "pytest", "-n", "2", "--dist", "loadgroup", "--reruns", "1", "-rRfEs"],
+    "tests": ["-m", "pytest", "-n", "2", "--reruns", "1", "-rRfEs"],
 }
 
 

@@ -50,14 +50,6 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all tests that look at the demo, so that it is made once in a run."""
-    for item in items:
-        if "demo" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("demo"))
-
-
 @pytest.fixture(autouse=True)
 def _no_thread_left() -> Iterator[None]:
     """Fail a test that leaves a thread which would keep the program from ending."""
@@ -97,7 +89,8 @@ def shared_runner() -> Iterator[SharedRunner]:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """Return what `scoresep demo` makes, which takes a while; not to be changed."""
-    from demo_run import run_demo
+    """Return what `scoresep demo` makes, which takes a while; not to be changed. All processes of a run share it."""
+    from demo_run import shared_demo
 
-    return run_demo(tmp_path_factory.mktemp("built-in piece") / "demo")
+    own = tmp_path_factory.getbasetemp()
+    return shared_demo(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from scoresep.cli import run
 
@@ -36,4 +39,17 @@ def run_demo(folder: Path) -> Demo:
         opened.append(tuple(files))
         return 0
 
+    folder.parent.mkdir(parents=True, exist_ok=True)
     return Demo(folder, run(["demo", "-o", str(folder), "--quiet"], open_window), tuple(opened))
+
+
+def shared_demo(folder: Path) -> Demo:
+    """Return what the demo made below a folder: the first of several processes runs it, the others find it."""
+    notes = folder / "demo.json"
+    with FileLock(folder / "demo.lock"):
+        if notes.exists():
+            kept = json.loads(notes.read_text(encoding="utf-8"))
+            return Demo(Path(kept["folder"]), kept["code"], tuple(map(tuple, kept["opened"])))
+        demo = run_demo(folder / "built-in piece" / "demo")
+        notes.write_text(json.dumps(asdict(demo), default=str), encoding="utf-8")
+        return demo

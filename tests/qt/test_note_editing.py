@@ -86,6 +86,16 @@ def test_notes_are_selected_by_clicks(bench: Bench) -> None:
     assert notes.rows == ()
 
 
+def test_a_note_that_is_clicked_chooses_its_part(bench: Bench) -> None:
+    parts = bench.window.parts
+    parts.choose("residual")
+    for part in (0, 1, 0):
+        click(bench, rows_of(bench, part)[1])
+        assert parts.chosen == part
+    bench.window.timeline.notes.select([rows_of(bench, 0)[1], rows_of(bench, 1)[1]])
+    assert parts.chosen == 0, "notes of several parts choose none"
+
+
 def test_notes_in_a_frame_are_selected(bench: Bench) -> None:
     canvas, high = bench.window.timeline.canvas, rows_of(bench, 0)
     alt, left = Qt.KeyboardModifier.AltModifier, Qt.MouseButton.LeftButton

@@ -79,6 +79,7 @@ def test_a_bar_line_is_dragged_in_the_ruler_as_one_change(aligned: Bench, qtbot:
     view, session = aligned.window.timeline, aligned.session
     before = session.project
     target = START + 8 * QUARTER + 900
+    qtbot.keyClick(view.canvas, Qt.Key.Key_E)
     drag(view, qtbot, at(view, START + 8 * QUARTER), at(view, target))
     after = session.project
     assert bar_frame(after, 2) == pytest.approx(target, abs=1.5 * view.axis.frames_per_px)
@@ -90,8 +91,21 @@ def test_a_bar_line_is_dragged_in_the_ruler_as_one_change(aligned: Bench, qtbot:
     assert session.project == after
 
 
+def test_outside_of_correcting_a_drag_over_bar_lines_selects_bars_and_moves_nothing(
+    aligned: Bench, qtbot: QtBot
+) -> None:
+    view, session = aligned.window.timeline, aligned.session
+    before = session.project
+    drag(view, qtbot, at(view, START + 8 * QUARTER), at(view, START + 9 * QUARTER))
+    assert session.project is before and view.selection == (START + 8 * QUARTER, START + 12 * QUARTER)
+    qtbot.keyClick(view.canvas, Qt.Key.Key_L)
+    loop = aligned.window.playing.loop
+    assert loop is not None and (loop.start_frame, loop.end_frame) == view.selection
+
+
 def test_a_drag_shows_where_everything_would_go_and_escape_leaves_it_all(aligned: Bench, qtbot: QtBot) -> None:
     view, session = aligned.window.timeline, aligned.session
+    qtbot.keyClick(view.canvas, Qt.Key.Key_E)
     before, seen = session.project, pixels(view)
     drag(view, qtbot, at(view, START + 8 * QUARTER), at(view, START + 9 * QUARTER), lets_go=False)
     layout = view.canvas.content.layout
@@ -138,6 +152,7 @@ def test_a_note_is_dragged_to_where_it_sounds(aligned: Bench, qtbot: QtBot) -> N
 def test_with_shift_all_that_comes_after_moves_along(aligned: Bench, qtbot: QtBot) -> None:
     view, session = aligned.window.timeline, aligned.session
     start = START + 8 * QUARTER
+    qtbot.keyClick(view.canvas, Qt.Key.Key_E)
     qtbot.mousePress(view.canvas, LEFT, SHIFT, at(view, start))
     qtbot.mouseMove(view.canvas, at(view, start + 1500))
     qtbot.mouseRelease(view.canvas, LEFT, SHIFT, at(view, start + 1500))
@@ -150,6 +165,7 @@ def test_with_shift_all_that_comes_after_moves_along(aligned: Bench, qtbot: QtBo
 def test_a_drag_ends_before_the_neighbour_by_hand(aligned: Bench, qtbot: QtBot) -> None:
     view, session = aligned.window.timeline, aligned.session
     session.apply(edits.place_bar(session.project, SyncPoint(3, 1, 1.0, START + 12 * QUARTER), WarpExtent.NEAR))
+    qtbot.keyClick(view.canvas, Qt.Key.Key_E)
     drag(view, qtbot, at(view, START + 8 * QUARTER), at(view, START + 15 * QUARTER))
     assert bar_frame(session.project, 2) == START + 12 * QUARTER - 1
     assert bar_frame(session.project, 3) == START + 12 * QUARTER
@@ -224,6 +240,7 @@ def test_points_snap_to_attacks_unless_alt_is_held(qtbot: QtBot) -> None:
     source = ArraySource(samples, VIEW_RATE)
     view.set_recording(source, peaks(source))
     view.show_range(VIEW_START + 6 * VIEW_QUARTER, VIEW_START + 10 * VIEW_QUARTER)
+    view.editing.set_correcting(True)
     asked: list[SyncPoint] = []
     view.editing.place_asked.connect(lambda point, _: asked.append(point))
     start = at(view, VIEW_START + 8 * VIEW_QUARTER)

@@ -95,7 +95,7 @@ def test_the_menu_says_who_plays_in_the_selection(correcting: Bench, qtbot: QtBo
 
 def test_keys_split_and_join_the_chosen_part(correcting: Bench, qtbot: QtBot) -> None:
     view, player = correcting.window.timeline, correcting.player
-    correcting.window.parts._choose(0)
+    correcting.window.parts.choose(0)
     player.seek(START + 5 * QUARTER)
     qtbot.waitUntil(lambda: player.state().frame == START + 5 * QUARTER)
     qtbot.keyClick(view.canvas, Qt.Key.Key_D)

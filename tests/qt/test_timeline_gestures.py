@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 from timeline_scenes import (
@@ -60,6 +62,28 @@ def test_with_control_whole_bars_are_selected(view: TimelineView, qtbot: QtBot) 
     event_free = view.whole_bars(START + 5 * QUARTER, START + 9 * QUARTER)
     assert event_free == (START + 4 * QUARTER, START + 12 * QUARTER)
     qtbot.mouseRelease(view.canvas, LEFT, CTRL, point(view, START + 7 * QUARTER, 100))
+
+
+def test_in_the_row_of_bars_bars_are_selected_and_with_control_any_range(view: TimelineView, qtbot: QtBot) -> None:
+    start, stop = START + 5 * QUARTER, START + 9 * QUARTER
+    bars = (START + 4 * QUARTER, START + 12 * QUARTER)
+    for modifiers, is_expected in ((NO_KEY, lambda s: s == bars), (CTRL, lambda s: abs(s[1] - stop) < QUARTER // 4)):
+        QTest.mousePress(view.canvas, LEFT, modifiers, point(view, start, 8))
+        move_with(view, point(view, stop, 8), modifiers)
+        assert view.selection is not None and is_expected(view.selection), modifiers
+        QTest.mouseRelease(view.canvas, LEFT, modifiers, point(view, stop, 8))
+    view.select(*bars)
+    QTest.mouseClick(view.canvas, LEFT, SHIFT, point(view, START + 13 * QUARTER, 8))
+    assert view.selection == (bars[0], START + 16 * QUARTER), "Shift extends by bars"
+
+
+def move_with(view: TimelineView, position: QPoint, modifiers: Qt.KeyboardModifier) -> None:
+    """Move the pointer while the left button and keys are held, which `QTest.mouseMove` cannot."""
+    at = QPointF(position)
+    event = QMouseEvent(
+        QEvent.Type.MouseMove, at, view.canvas.mapToGlobal(at), Qt.MouseButton.NoButton, LEFT, modifiers
+    )
+    QApplication.sendEvent(view.canvas, event)
 
 
 def test_a_double_click_selects_the_note(view: TimelineView, qtbot: QtBot) -> None:

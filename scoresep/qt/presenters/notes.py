@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 
 from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal
@@ -173,6 +173,12 @@ class NotePreview(QObject):
         self._seen = (frame, now_s)
         spare = JUMP_S * self._sample_rate
         return not -spare < frame - before < (now_s - then_s) * self._sample_rate + spare
+
+
+def common_part(keys: Iterable[NoteKey]) -> int | None:
+    """Return the part that all notes are of; None where there is none."""
+    parts = {key.part_index for key in keys}
+    return parts.pop() if len(parts) == 1 else None
 
 
 class NotePresenter(QObject):

@@ -109,7 +109,7 @@ class Editing(Dragging):
         return self._canvas.points.is_correcting
 
     def set_correcting(self, is_correcting: bool) -> None:
-        """Show all points and let them be grasped over the lanes, or only those by hand and in the ruler."""
+        """Show all points and let them be grasped, or show only those by hand and let none be grasped."""
         self._put(is_correcting=is_correcting)
 
     @property
@@ -137,13 +137,13 @@ class Editing(Dragging):
     def handle_at(self, position: QPointF) -> Handle | None:
         """Return what can be grasped under the pointer."""
         layout = self._canvas.content.layout
-        if layout is None or not layout.is_aligned or position.x() < HEADER_PX:
+        if layout is None or not layout.is_aligned or not self.is_correcting or position.x() < HEADER_PX:
             return None
         frame = self._canvas.axis.x_to_frame(position.x() - HEADER_PX)
         reach = GRASP_PX * self._canvas.axis.frames_per_px
         if position.y() <= ROW_PX + GRASP_PX:
             return nearest_handle(handles_in(layout, self._canvas.axis, True), frame, reach)
-        if not self.is_correcting or position.y() < self._canvas.ruler_height:
+        if position.y() < self._canvas.ruler_height:
             return None
         hit = self._canvas.hit_at(position)
         if hit is not None and hit[1].place is not None:

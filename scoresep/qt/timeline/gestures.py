@@ -12,6 +12,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
 from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QToolTip
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import QGestureEvent, QPinchGesture, QToolTip
 from scoresep.model.peaks import WINDOW_S, find_attack
 from scoresep.qt.timeline.lane import HEADER_PX
 from scoresep.qt.timeline.points import PointsShown
+from scoresep.qt.timeline.ruler_item import ROW_PX
 from scoresep.qt.timeline.timeline_navigation import TimelineNavigation
 
 DRAG_FROM_PX = 4.0
@@ -38,11 +40,12 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("F", "Show everything"),
     ("Z", "Zoom to the selection"),
     ("Click", "Move the playhead"),
-    ("Drag, Shift + click", "Select a range; with Ctrl from bar line to bar line"),
+    ("Drag, Shift + click in the row of bars", "Select bars (L loops them); with Ctrl any range"),
+    ("Drag, Shift + click elsewhere", "Select a range; with Ctrl from bar line to bar line"),
     ("Double-click", "Select the note, segment or bar"),
     (
-        "Drag a bar line in the ruler",
-        "Put the bar where it sounds; Alt while dragging: no snap to attacks; Escape cancels",
+        "Drag a bar line",
+        "While correcting by hand: put the bar where it sounds; Alt: no snap to attacks; Escape cancels",
     ),
     ("Drag the edge of an activity", "While correcting by hand: where the part begins or ends; snaps to its notes"),
     ("Click on a note, Ctrl + click", "Select the note; add it to those that are selected, or take it away"),
@@ -50,12 +53,11 @@ SHORTCUTS: tuple[tuple[str, str], ...] = (
     ("Alt + drag over notes", "Select all notes in the frame"),
     ("Right click on a note", "Hear, mute, export … the selected notes"),
     ("Right click on segments, Menu key", "Which parts play there and how they are separated; split, join"),
-    ("Shift + drag a bar line", "Move all that comes after by as much"),
+    ("Shift + drag a bar line", "While correcting by hand: move all that comes after by as much"),
     ("Drag the grip of a selection", "While correcting by hand: move all that is selected; the bar under the times"),
     ("Left / Right", "Move the playhead a little"),
     ("Shift + Left / Right", "Move the end of the selection"),
     ("Ctrl + Left / Right", "Move the playhead by a bar"),
-    ("Home / End", "To the start, to the end"),
     ("Page Up / Page Down", "One page back, one page on"),
     ("Up / Down", "Scroll the lanes"),
     ("L", "Loop the selection, or stop looping"),
@@ -173,7 +175,8 @@ class Gestures(QObject):
         return False
 
     def _select_to(self, event: QMouseEvent) -> None:
-        self._by_bars = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        in_bar_row = self._pressed_at.y() <= ROW_PX and self._canvas.content.layout is not None
+        self._by_bars = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier) is not in_bar_row
         self._last_at = event.position()
         outside = not HEADER_PX <= event.position().x() <= self._canvas.width()
         if outside and not self._timer.isActive():
@@ -186,8 +189,18 @@ class Gestures(QObject):
         x = min(max(self._last_at.x(), HEADER_PX), float(self._canvas.width()))
         ends = sorted((self._anchor_frame, self._canvas.frame_at(x)))
         if self._by_bars:
-            ends = list(self._view.whole_bars(ends[0], ends[1]))
+            start, end = map(self._on_bar_line, ends)
+            ends = list(self._view.whole_bars(start, end))
         self._view.select(ends[0], ends[1])
+
+    def _on_bar_line(self, frame: int) -> int:
+        """Return the bar line that the pointer as good as touches, so that the bar on its other side stays out."""
+        layout = self._canvas.content.layout
+        if layout is None or not layout.grid.count:
+            return frame
+        lines = layout.grid.start_frame
+        nearest = int(lines[np.abs(lines - frame).argmin()])
+        return nearest if abs(nearest - frame) <= EDGE_PX * self._canvas.axis.frames_per_px else frame
 
     def _auto_scroll(self) -> None:
         x = self._last_at.x()

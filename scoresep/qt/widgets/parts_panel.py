@@ -321,9 +321,9 @@ class PartsPanel(QWidget):
         """Return the row of a part or the residual."""
         return self._rows[key]
 
-    def choose(self, key: TrackKey) -> None:
-        """Choose a strip and bring it into sight."""
-        if key in self._rows:
+    def choose(self, key: TrackKey | None) -> None:
+        """Choose a strip and bring it into sight; the present one stays where there is no such strip."""
+        if key is not None and key in self._rows:
             self._choose(key)
             self._scroll.ensureWidgetVisible(self._rows[key])
 

@@ -20,7 +20,7 @@ from scoresep.model.project import Loop, Project
 from scoresep.playback.player import Player
 from scoresep.qt.presenters.alignment import AlignmentPresenter
 from scoresep.qt.presenters.bridge import Bridge
-from scoresep.qt.presenters.notes import NotePresenter
+from scoresep.qt.presenters.notes import NotePresenter, common_part
 from scoresep.qt.presenters.playback import OutputPresenter, PlaybackController, PlayheadPresenter
 from scoresep.qt.presenters.separation import SeparationPresenter
 from scoresep.qt.presenters.spectrogram import SpectrogramPresenter
@@ -265,6 +265,8 @@ class MainWindow(Window):
         self.playing.compared.connect(self._show_compared)
         self.parts.mixer_changed.connect(lambda mixer: session.set_mixer(mixer, by=self.parts))
         self.parts.part_chosen.connect(self.spectrogram.choose_part)
+        # keys go to the part whose notes are selected
+        self.timeline.notes.changed.connect(lambda: self.parts.choose(common_part(self.notes.keys)))
         self.parts.part_changed.connect(
             lambda part, text, values: self.bridge.edit(lambda project: edits.set_part(project, part, text, **values))
         )
