@@ -124,6 +124,16 @@ def test_a_file_that_is_cut_off_says_so(encoded: dict[str, Path], tmp_path: Path
     assert "cut off" in warnings[0]
 
 
+@pytest.mark.parametrize("frames", [1, 256, 1024, 3000, 8192, 20_000, 70_003, 262_144])
+def test_vorbis_of_any_length_has_the_frames_that_were_written(tmp_path: Path, frames: int) -> None:
+    samples = bursts(frames)
+    soundfile.write(tmp_path / "note.ogg", samples.T, RATE, format="OGG", subtype="VORBIS")
+    read_back, warnings = read(tmp_path / "note.ogg")
+    by_libsndfile = soundfile.read(tmp_path / "note.ogg", dtype="float32", always_2d=True)[0].T
+    assert read_back.shape == samples.shape and warnings == []
+    np.testing.assert_allclose(read_back, by_libsndfile, atol=SAME)
+
+
 def test_an_mp3_without_a_header_keeps_all_its_frames(tmp_path: Path) -> None:
     path = encode(tmp_path / "x.mp3", bursts(FRAMES), "libmp3lame", "mp3", container_options={"write_xing": "0"})
     samples, warnings = read(path)

@@ -39,6 +39,8 @@ from scoresep.model.timebase import format_time
 
 _MPEG_LEAD_FRAMES = 64 * 1152  # the bit reservoir of MP3 reaches 511 bytes back: ten frames of the smallest
 _BARE_STREAMS = {"mp3", "ac3", "eac3"}  # by FFmpeg's names
+# Where all sound lies in one page of Ogg (255 packets at most), FFmpeg is not exact (findings/short_vorbis.sh).
+SHORT_VORBIS_FRAMES = 1 << 18
 _TRUE_SHARE = 0.99  # of a length told in whole frames of MPEG, padding among them
 
 
@@ -82,6 +84,8 @@ def decoded_stream(path: Path) -> DecodedStream:
         links = find_links(path)
         if len(links) > 1:
             return _chained_stream(path, links)
+        if links and _is_short_vorbis(path) and (stream := _sndfile_stream(path)) is not None:
+            return stream
         return _ffmpeg_stream(path)
     except AudioFileError:
         if (stream := _sndfile_stream(path)) is not None:
@@ -89,6 +93,15 @@ def decoded_stream(path: Path) -> DecodedStream:
         raise
     except OSError as error:
         raise AudioFileError(f"'{path}' cannot be read ({error.strerror or error}); copy it elsewhere.") from error
+
+
+def _is_short_vorbis(path: Path) -> bool:
+    """Whether a whole file of Vorbis is too short for FFmpeg, which loses its first block and does not cut its end."""
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            return file.subtype == "VORBIS" and file.frames < SHORT_VORBIS_FRAMES and not lacks_end(path)
+    except (soundfile.LibsndfileError, TypeError):
+        return False
 
 
 def _ffmpeg_stream(path: Path) -> DecodedStream:
@@ -178,6 +191,8 @@ def _sndfile_stream(path: Path) -> DecodedStream | None:
     lead = _MPEG_LEAD_FRAMES if file.format in ("MPEG", "MP3") else 0
     expected = file.frames if file.frames < 2**62 else 0
     warnings: list[str] = []
+    # in one go, since python-soundfile seeks between two reads
+    block_frames = SHORT_VORBIS_FRAMES if file.subtype == "VORBIS" else BLOCK_FRAMES
 
     def blocks() -> Iterator[Block]:
         done = 0
@@ -187,7 +202,7 @@ def _sndfile_stream(path: Path) -> DecodedStream | None:
                     before = min(lead, done)
                     if lead:
                         file.seek(done - before)
-                    block = file.read(before + BLOCK_FRAMES, dtype="float32", always_2d=True)[before:]
+                    block = file.read(before + block_frames, dtype="float32", always_2d=True)[before:]
                     if not len(block):
                         break
                     done += len(block)
