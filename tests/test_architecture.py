@@ -50,7 +50,8 @@ def long_functions(source: str) -> Iterator[tuple[str, int]]:
 def undocumented_parameters(source: str, inherited: frozenset[str] = frozenset()) -> Iterator[tuple[str, set[str]]]:
     """Yield public functions with three or more parameters, and those that their numpydoc section does not name.
 
-    Methods of derived classes may leave them to the class that they derive from: those named in `inherited`.
+    Methods of derived classes may leave them to the class that they derive from: those named in `inherited`; and any
+    function to the one that its first line refers to (see `base.Separator`).
     """
     scopes: list[ast.Module | ast.ClassDef] = [ast.parse(source)]
     while scopes:
@@ -70,7 +71,8 @@ def undocumented_parameters(source: str, inherited: frozenset[str] = frozenset()
                 )
                 heads = re.findall(r"^\S.*", section[1], re.MULTILINE) if section else []
                 missing = names - set(re.findall(r"\w+", " ".join(head.partition(" : ")[0] for head in heads)))
-                if len(names) >= 3 and missing and not (derives and node.name in inherited):
+                refers = re.match(r".*see `[\w.]+`\.", ast.get_docstring(node) or "")
+                if len(names) >= 3 and missing and not refers and not (derives and node.name in inherited):
                     yield node.name, missing
 
 

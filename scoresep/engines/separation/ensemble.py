@@ -74,19 +74,7 @@ class EnsembleSeparator:
         checkpoint: Arrays | None = None,
         on_checkpoint: Callable[[Arrays], None] | None = None,
     ) -> FittedEnsemble:
-        """Let every engine learn; see `base.Separator`.
-
-        Parameters
-        ----------
-        source : SampleSource
-        notes : SoundingNotes
-        options : SeparationOptions
-        progress : Progress
-        checkpoint : dict of ndarray or None
-            What was learned before; None to begin anew.
-        on_checkpoint : callable or None
-            Takes what is learned so far, to be kept.
-        """
+        """Let every engine learn; see `base.Separator`."""
         possible = self._members[options.budget]
         parts = dict(zip((m.engine.name for m in possible), _parts(progress, [m.cost for m in possible]), strict=True))
         kept: dict[str, NDArray[Any]] = {}
@@ -141,16 +129,7 @@ class FittedEnsemble:
     def separate(
         self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
     ) -> NDArray[np.float32]:
-        """Separate a stretch with every engine, and average; see `base.FittedSeparator`.
-
-        Parameters
-        ----------
-        source : SampleSource
-        notes : SoundingNotes
-        start_frame, stop_frame : int
-            Half-open, of the recording.
-        progress : Progress
-        """
+        """Separate a stretch with every engine, and average; see `base.FittedSeparator`."""
         result = np.zeros((notes.stem_count, source.channels, stop_frame - start_frame), np.float32)
         parts = _parts(progress, [member.cost for member in self._members])
         for weight, learned, part in zip(self._own[_WEIGHTS], self._learned, parts, strict=True):

@@ -283,19 +283,7 @@ class SpectralSeparator(ABC, Generic[Settings, Fitted]):
         checkpoint: Arrays | None = None,
         on_checkpoint: Callable[[Arrays], None] | None = None,
     ) -> Fitted:
-        """Learn what the parts sound like, or go on from a checkpoint; see `base.Separator`.
-
-        Parameters
-        ----------
-        source : SampleSource
-        notes : SoundingNotes
-        options : SeparationOptions
-        progress : Progress
-        checkpoint : dict of ndarray or None
-            What was learned before; None to begin anew.
-        on_checkpoint : callable or None
-            Takes what is learned so far, to be kept.
-        """
+        """Learn what the parts sound like, or go on from a checkpoint; see `base.Separator`."""
         settings = self._settings or self.settings_type.for_budget(options.budget)
         device = choose_device(options.device)
         place = ComputeContext(device, self._block_windows(source, notes, settings, device))
@@ -356,16 +344,7 @@ class FittedSpectralSeparator(ABC, Generic[Prepared]):
     def separate(
         self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
     ) -> NDArray[np.float32]:
-        """Separate a stretch; see `base.FittedSeparator`.
-
-        Parameters
-        ----------
-        source : SampleSource
-        notes : SoundingNotes
-        start_frame, stop_frame : int
-            Half-open, of the recording.
-        progress : Progress
-        """
+        """Separate a stretch; see `base.FittedSeparator`."""
         shape, stretch = (notes.stem_count, source.channels), (start_frame, stop_frame)
 
         def divided(first: int, end: int) -> tuple[int, Tensor]:

@@ -277,16 +277,7 @@ class FittedMaskRefiner:
     def separate(
         self, source: SampleSource, notes: SoundingNotes, start_frame: int, stop_frame: int, progress: Progress
     ) -> NDArray[np.float32]:
-        """Separate a stretch; see `base.FittedSeparator`.
-
-        Parameters
-        ----------
-        source : SampleSource
-        notes : SoundingNotes
-        start_frame, stop_frame : int
-            Half-open, of the recording.
-        progress : Progress
-        """
+        """Separate a stretch; see `base.FittedSeparator`."""
         if self.observed is None or not self.observed.blend or not _is_shared(voices_of(notes)):
             return self.teacher.separate(source, notes, start_frame, stop_frame, progress)
         inputs, blend, place = (
