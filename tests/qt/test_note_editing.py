@@ -160,9 +160,21 @@ def test_marked_notes_look_otherwise(bench: Bench, monkeypatch: pytest.MonkeyPat
     assert all(a != b for i, a in enumerate(looks) for b in looks[:i])
 
 
+def test_m_and_s_act_on_the_chosen_part_while_no_notes_are_selected(bench: Bench) -> None:
+    canvas, session = bench.window.timeline.canvas, bench.session
+    bench.window.parts.choose(1)
+    assert bench.window.commands["mute_notes"].text() == "&Mute part"
+    for key, name in ((Qt.Key.Key_M, "is_muted"), (Qt.Key.Key_S, "is_soloed")):
+        QTest.keyClick(canvas, key)
+        assert [getattr(strip, name) for strip in session.project.mixer.strips] == [False, True]
+        QTest.keyClick(canvas, key)
+        assert not any(getattr(strip, name) for strip in session.project.mixer.strips)
+    assert session.project.note_edits == ()
+
+
 def test_what_cannot_be_done_is_not_offered(bench: Bench) -> None:
     commands = bench.window.commands
-    assert not commands["mute_notes"].isEnabled() and not commands["hear_notes"].isEnabled()
+    assert not commands["gain_notes"].isEnabled() and not commands["hear_notes"].isEnabled()
     click(bench, 0)
     assert commands["mute_notes"].isEnabled() and not commands["restore_notes"].isEnabled()
     commands["remove_notes"].trigger()

@@ -5,7 +5,21 @@ from __future__ import annotations
 from scoresep.edits import notes as note_edits
 from scoresep.edits import segments as segment_edits
 from scoresep.qt.presenters.alignment import COARSE_MS, FINE_MS
-from scoresep.qt.window.actions.action import CORRECT, NOTES, Action, has_score, is_aligned
+from scoresep.qt.window.actions.action import CORRECT, NOTES, Action, Window, has_score, has_stems, is_aligned
+
+
+def _mute(w: Window) -> None:
+    if w.notes.keys:
+        w.notes.edit(note_edits.mute)
+    else:
+        w.parts.toggle("mute")
+
+
+def _mute_text(w: Window) -> str:
+    if not w.notes.keys:
+        return "&Mute part"
+    return f"{'Unmute' if w.notes.is_muted else 'Mute'} {w.notes.count_text}"
+
 
 CORRECTIONS_ACTIONS: tuple[Action, ...] = (
     Action(
@@ -254,10 +268,10 @@ CORRECTIONS_ACTIONS: tuple[Action, ...] = (
         NOTES,
         "&Mute notes",
         ("M",),
-        "Silence the selected notes, or let them be heard again",
-        lambda w: w.notes.edit(note_edits.mute),
-        enabled=lambda w: w.notes.can_edit,
-        text_now=lambda w: f"{'Unmute' if w.notes.is_muted else 'Mute'} {w.notes.count_text}",
+        "Silence the selected notes, or let them be heard again; where none are selected, the chosen part",
+        _mute,
+        enabled=lambda w: w.notes.can_edit if w.notes.keys else has_stems(w),
+        text_now=_mute_text,
         is_for_notes=True,
     ),
     Action(

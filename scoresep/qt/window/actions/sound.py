@@ -152,7 +152,7 @@ SOUND_ACTIONS: tuple[Action, ...] = (
         "solo",
         PARTS,
         "&Solo",
-        ("Shift+S",),
+        ("Shift+S", "S"),
         "Hear the chosen part alone",
         lambda w: w.parts.toggle("solo"),
         enabled=has_stems,
